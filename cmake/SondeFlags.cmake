@@ -1,0 +1,45 @@
+# The only place where compiler flags are set.
+add_library(sonde_flags INTERFACE)
+target_compile_options(
+  sonde_flags
+  INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor
+            -Woverloaded-virtual -Wimplicit-fallthrough -Werror
+            # PromQL results must not depend on the target's fused multiply-add.
+            -ffp-contract=off -fno-omit-frame-pointer -ffunction-sections -fdata-sections)
+target_compile_definitions(
+  sonde_flags INTERFACE $<$<CONFIG:Debug>:SONDE_DCHECKS=1> BOOST_ASIO_SEPARATE_COMPILATION
+                        BOOST_BEAST_SEPARATE_COMPILATION)
+target_link_options(sonde_flags INTERFACE -Wl,--gc-sections)
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(sonde_flags INTERFACE -Wthread-safety)
+else()
+  # gcc 12 reports maybe-uninitialized and dangling storage inside std::variant and std::optional at
+  # -O2 (GCC PR 105562, 105329); clang and the sanitizers check the same thing without the noise.
+  target_compile_options(sonde_flags INTERFACE -Wno-maybe-uninitialized -Wno-restrict)
+endif()
+if(SONDE_SANITIZE)
+  target_compile_options(sonde_flags INTERFACE -fsanitize=${SONDE_SANITIZE}
+                                               -fno-sanitize-recover=all)
+  target_link_options(sonde_flags INTERFACE -fsanitize=${SONDE_SANITIZE})
+  if(SONDE_SANITIZE MATCHES "thread")
+    # Asio's headers use atomic_thread_fence, which gcc's TSan does not model.
+    target_compile_options(sonde_flags INTERFACE -Wno-tsan)
+  endif()
+endif()
+if(SONDE_FUZZERS)
+  target_compile_options(sonde_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+find_program(SONDE_MOLD mold)
+if(SONDE_MOLD)
+  target_link_options(sonde_flags INTERFACE -fuse-ld=mold)
+endif()
+find_program(SONDE_CCACHE ccache)
+if(SONDE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SONDE_CCACHE})
+endif()
+
+add_library(sonde_allocator INTERFACE)
+if(SONDE_JEMALLOC AND NOT SONDE_SANITIZE)
+  target_link_libraries(sonde_allocator INTERFACE ${SONDE_JEMALLOC_LIBRARY})
+endif()
