@@ -29,6 +29,11 @@ endfunction()
 # replays the corpus, so each build keeps the corpus green.
 function(sonde_fuzz)
   cmake_parse_arguments(ARG "" "NAME" "MODULES;MAX_LEN" ${ARGN})
+  foreach(module IN LISTS ARG_MODULES)
+    if(NOT TARGET sonde::${module})
+      return()  # Left out by SONDE_ONLY.
+    endif()
+  endforeach()
   list(TRANSFORM ARG_MODULES PREPEND sonde::)
   add_executable(fuzz_${ARG_NAME} ${ARG_NAME}_fuzz.cc)
   target_link_libraries(fuzz_${ARG_NAME} PRIVATE ${ARG_MODULES} sonde_flags)
