@@ -35,6 +35,7 @@ if(TARGET re2::re2)
   target_link_libraries(sonde_dep_re2 INTERFACE re2::re2)
 endif()
 # fmt as header-only library, in .cc files only: Debian has no static one.
+find_path(SONDE_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)  # app; header only
 find_path(SONDE_FMT_INCLUDE fmt/format.h REQUIRED)
 add_library(sonde_fmt INTERFACE)
 target_include_directories(sonde_fmt SYSTEM INTERFACE ${SONDE_FMT_INCLUDE})

@@ -54,7 +54,10 @@ TEST(NumberTest, FormatsAsGo) {
   EXPECT_EQ(Format<AppendFloatE>(1), "1e+00");
   EXPECT_EQ(Format<AppendFloatE>(123.456), "1.23456e+02");
   EXPECT_EQ(Format<AppendFloatG>(100000), "100000");
-  EXPECT_EQ(Format<AppendFloatG>(1e20), "100000000000000000000");
+  EXPECT_EQ(Format<AppendFloatG>(123456), "123456");
+  EXPECT_EQ(Format<AppendFloatG>(1e6), "1e+06");
+  EXPECT_EQ(Format<AppendFloatG>(1234567.5), "1.2345675e+06");
+  EXPECT_EQ(Format<AppendFloatG>(1e20), "1e+20");
   EXPECT_EQ(Format<AppendFloatG>(1e21), "1e+21");
   EXPECT_EQ(Format<AppendFloatG>(0.00001), "1e-05");
   EXPECT_EQ(Format<AppendFloatApi>(1e-7), "1e-07");
@@ -64,6 +67,7 @@ TEST(NumberTest, FormatsAsGo) {
   EXPECT_EQ(Format<AppendFloatApi>(std::nan("")), "NaN");
   EXPECT_EQ(Format<AppendFloatOpenMetrics>(1), "1.0");
   EXPECT_EQ(Format<AppendFloatOpenMetrics>(1000), "1000.0");
+  EXPECT_EQ(Format<AppendFloatOpenMetrics>(1e6), "1e+06");
   EXPECT_EQ(Format<AppendFloatOpenMetrics>(2.5), "2.5");
   EXPECT_EQ(Format<AppendFloatOpenMetrics>(kInf), "+Inf");
 }

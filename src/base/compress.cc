@@ -55,7 +55,9 @@ class ZlibCompressor final : public StreamCodec {
 
 class ZlibDecompressor final : public StreamCodec {
  public:
-  explicit ZlibDecompressor(int window) { CHECK(inflateInit2(&stream_, window) == Z_OK); }
+  ZlibDecompressor(int window, std::uint64_t max_bytes) : max_bytes_(max_bytes) {
+    CHECK(inflateInit2(&stream_, window) == Z_OK);
+  }
   ~ZlibDecompressor() override { inflateEnd(&stream_); }
 
   Status Push(std::string_view in, bool finish, std::string& out) override {
@@ -66,7 +68,10 @@ class ZlibDecompressor final : public StreamCodec {
       stream_.next_out = reinterpret_cast<Bytef*>(buffer.data());
       stream_.avail_out = buffer.size();
       const int code = inflate(&stream_, Z_NO_FLUSH);
-      out.append(buffer.data(), buffer.size() - stream_.avail_out);
+      const std::size_t size = buffer.size() - stream_.avail_out;
+      if (size > max_bytes_ - written_) return TooLarge(max_bytes_);
+      written_ += size;
+      out.append(buffer.data(), size);
       if (code == Z_STREAM_END) {
         ended_ = true;
         if (stream_.avail_in == 0) break;
@@ -85,13 +90,18 @@ class ZlibDecompressor final : public StreamCodec {
   }
 
  private:
+  const std::uint64_t max_bytes_;
+  std::uint64_t written_ = 0;
   z_stream stream_{};
   bool ended_ = false;
 };
 
 class ZstdCompressor final : public StreamCodec {
  public:
-  ZstdCompressor() : stream_(ZSTD_createCStream()) { CHECK(stream_ != nullptr); }
+  explicit ZstdCompressor(int level) : stream_(ZSTD_createCStream()) {
+    CHECK(stream_ != nullptr);
+    CHECK(ZSTD_isError(ZSTD_CCtx_setParameter(stream_, ZSTD_c_compressionLevel, level)) == 0);
+  }
   ~ZstdCompressor() override { ZSTD_freeCStream(stream_); }
 
   Status Push(std::string_view in, bool finish, std::string& out) override {
@@ -113,7 +123,8 @@ class ZstdCompressor final : public StreamCodec {
 
 class ZstdDecompressor final : public StreamCodec {
  public:
-  ZstdDecompressor() : stream_(ZSTD_createDStream()) {
+  explicit ZstdDecompressor(std::uint64_t max_bytes)
+      : max_bytes_(max_bytes), stream_(ZSTD_createDStream()) {
     CHECK(stream_ != nullptr);
     // 8 MiB of window are what RFC 8878 asks a decoder to support; more would be the sender's memory bomb.
     CHECK(ZSTD_isError(ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, 23)) == 0);
@@ -128,6 +139,8 @@ class ZstdDecompressor final : public StreamCodec {
       const std::size_t before = input.pos;
       const std::size_t hint = ZSTD_decompressStream(stream_, &output, &input);
       if (ZSTD_isError(hint) != 0) return Damaged("zstd", ZSTD_getErrorName(hint));
+      if (output.pos > max_bytes_ - written_) return TooLarge(max_bytes_);
+      written_ += output.pos;
       out.append(buffer.data(), output.pos);
       if (input.pos > before || output.pos > 0) complete_ = hint == 0;
       if (input.pos == input.size && output.pos < output.size) break;
@@ -137,22 +150,11 @@ class ZstdDecompressor final : public StreamCodec {
   }
 
  private:
+  const std::uint64_t max_bytes_;
+  std::uint64_t written_ = 0;
   ZSTD_DStream* stream_;
   bool complete_ = false;
 };
-
-Status DecompressAll(StreamCodec& codec, std::string_view bytes, std::uint64_t max_bytes,
-                     std::string& out) {
-  out.clear();
-  constexpr std::size_t kPiece = 65536;
-  do {
-    const std::string_view piece = bytes.substr(0, kPiece);
-    bytes.remove_prefix(piece.size());
-    TRY(codec.Push(piece, bytes.empty(), out));
-    if (out.size() > max_bytes) return TooLarge(max_bytes);
-  } while (!bytes.empty());
-  return OkStatus();
-}
 
 }  // namespace
 
@@ -189,8 +191,8 @@ void ZstdCompress(std::string_view raw, std::string& out, int level) {
 }
 
 Status ZstdDecompress(std::string_view frame, std::uint64_t max_bytes, std::string& out) {
-  ZstdDecompressor codec;
-  return DecompressAll(codec, frame, max_bytes, out);
+  out.clear();
+  return ZstdDecompressor(max_bytes).Push(frame, true, out);
 }
 
 void GzipCompress(std::string_view raw, std::string& out, int level) {
@@ -199,22 +201,22 @@ void GzipCompress(std::string_view raw, std::string& out, int level) {
 }
 
 Status GzipDecompress(std::string_view bytes, std::uint64_t max_bytes, std::string& out) {
-  ZlibDecompressor codec(kGzipWindow);
-  return DecompressAll(codec, bytes, max_bytes, out);
+  out.clear();
+  return ZlibDecompressor(kGzipWindow, max_bytes).Push(bytes, true, out);
 }
 
-std::unique_ptr<StreamCodec> NewCompressor(Encoding encoding) {
+std::unique_ptr<StreamCodec> NewCompressor(Encoding encoding, int level) {
   CHECK(encoding != Encoding::kIdentity);
-  if (encoding == Encoding::kZstd) return std::make_unique<ZstdCompressor>();
-  return std::make_unique<ZlibCompressor>(6,
+  if (encoding == Encoding::kZstd) return std::make_unique<ZstdCompressor>(level == 0 ? 3 : level);
+  return std::make_unique<ZlibCompressor>(level == 0 ? 6 : level,
                                           encoding == Encoding::kGzip ? kGzipWindow : kZlibWindow);
 }
 
-std::unique_ptr<StreamCodec> NewDecompressor(Encoding encoding) {
+std::unique_ptr<StreamCodec> NewDecompressor(Encoding encoding, std::uint64_t max_bytes) {
   CHECK(encoding != Encoding::kIdentity);
-  if (encoding == Encoding::kZstd) return std::make_unique<ZstdDecompressor>();
-  return std::make_unique<ZlibDecompressor>(encoding == Encoding::kGzip ? kGzipWindow
-                                                                        : kZlibWindow);
+  if (encoding == Encoding::kZstd) return std::make_unique<ZstdDecompressor>(max_bytes);
+  return std::make_unique<ZlibDecompressor>(
+      encoding == Encoding::kGzip ? kGzipWindow : kZlibWindow, max_bytes);
 }
 
 }  // namespace sonde

@@ -35,8 +35,11 @@ class StreamCodec {
   virtual Status Push(std::string_view in, bool finish, std::string& out) = 0;
 };
 
-/// `encoding` must not be kIdentity.
-std::unique_ptr<StreamCodec> NewCompressor(Encoding encoding);
-std::unique_ptr<StreamCodec> NewDecompressor(Encoding encoding);
+/// `encoding` must not be kIdentity. `level` 0: 6 for gzip and deflate, 3 for zstd.
+std::unique_ptr<StreamCodec> NewCompressor(Encoding encoding, int level = 0);
+/// Pushing what makes the output longer than `max_bytes` in all is kLimit, and stops there: a few bytes may not become
+/// gigabytes.
+std::unique_ptr<StreamCodec> NewDecompressor(Encoding encoding,
+                                             std::uint64_t max_bytes = UINT64_MAX);
 
 }  // namespace sonde

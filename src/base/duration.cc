@@ -1,5 +1,6 @@
 #include "base/duration.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -42,23 +43,25 @@ Result<Duration> ParseDuration(std::string_view text) {
     while (digits < rest.size() && rest[digits] >= '0' && rest[digits] <= '9') {
       ++digits;
     }
-    std::size_t letters = digits;
-    while (letters < rest.size() && rest[letters] >= 'a' && rest[letters] <= 'z') {
-      ++letters;
+    std::size_t name_end = digits;
+    while (name_end < rest.size() && (rest[name_end] < '0' || rest[name_end] > '9')) {
+      ++name_end;
     }
-    const std::string_view name = rest.substr(digits, letters - digits);
-    std::size_t unit = next_unit;
-    while (unit < kUnits.size() && kUnits[unit].name != name) {
-      ++unit;
-    }
-    if (digits == 0 || unit == kUnits.size()) return NotADuration(text);
+    const std::string_view name = rest.substr(digits, name_end - digits);
     const auto count = ParseInt(rest.substr(0, digits));
-    if (!count || *count > (kMaxMs - total) / kUnits[unit].ms) {
+    if (digits == 0 || name.empty() || !count) return NotADuration(text);
+    const auto* unit = std::ranges::find(kUnits, name, &Unit::name);
+    if (unit == kUnits.end()) {
+      return Error(ErrorKind::kInvalid, "unknown unit " + QuoteGo(name) + " in duration " + QuoteGo(text));
+    }
+    const auto index = static_cast<std::size_t>(unit - kUnits.begin());
+    if (index < next_unit) return NotADuration(text);
+    if (*count > (kMaxMs - total) / unit->ms) {
       return Error(ErrorKind::kInvalid, "duration out of range");
     }
-    total += *count * kUnits[unit].ms;
-    next_unit = unit + 1;
-    rest.remove_prefix(letters);
+    total += *count * unit->ms;
+    next_unit = index + 1;
+    rest.remove_prefix(name_end);
   }
   return Duration(total);
 }

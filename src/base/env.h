@@ -14,7 +14,8 @@
 
 namespace sonde {
 
-/// A file that is written from its start or its end on. Not thread-safe. Destruction closes it; bytes that
+/// A file that is written from its start or its end on. Not thread-safe, except that Sync may run beside an Append (what
+/// is being appended may be synced or not). Destruction closes it; bytes that
 /// were appended but not synced may be lost in a power cut, never in a kill of the process.
 class WritableFile {
  public:

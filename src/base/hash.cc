@@ -95,6 +95,11 @@ std::uint64_t Xxh64(std::string_view bytes) { return XXH64(bytes.data(), bytes.s
 
 std::uint64_t Xxh3(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
 
+Hash128 Xxh3Wide(std::string_view bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return {hash.low64, hash.high64};
+}
+
 std::uint32_t Crc32c(std::string_view bytes, std::uint32_t crc) {
   crc = ~crc;
 #if defined(__x86_64__)

@@ -12,6 +12,14 @@ std::uint64_t Xxh64(std::string_view bytes);
 /// XXH3, 64 bits: the fastest for everything that stays inside.
 std::uint64_t Xxh3(std::string_view bytes);
 
+/// XXH3, 128 bits: wide enough to stand for the bytes themselves in a cache.
+struct Hash128 {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  bool operator==(const Hash128&) const = default;
+};
+Hash128 Xxh3Wide(std::string_view bytes);
+
 /// FNV-1a, 64 bits (fnv.New64a of Go), continued from `state`.
 inline constexpr std::uint64_t kFnv64Offset = 14695981039346656037ULL;
 constexpr std::uint64_t Fnv64a(std::string_view bytes, std::uint64_t state = kFnv64Offset) {

@@ -28,6 +28,7 @@
 #define RELEASE_SHARED(...) SONDE_THREAD_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
 #define RELEASE_GENERIC(...) SONDE_THREAD_ATTRIBUTE(release_generic_capability(__VA_ARGS__))
 #define ACQUIRED_AFTER(...) SONDE_THREAD_ATTRIBUTE(acquired_after(__VA_ARGS__))
+#define RETURN_CAPABILITY(x) SONDE_THREAD_ATTRIBUTE(lock_returned(x))
 #define NO_THREAD_SAFETY_ANALYSIS SONDE_THREAD_ATTRIBUTE(no_thread_safety_analysis)
 
 namespace sonde {

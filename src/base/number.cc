@@ -138,9 +138,9 @@ void AppendFloatE(std::string& out, double v) {
 void AppendFloatG(std::string& out, double v) {
   if (AppendSpecial(out, v)) return;
   const Decimal d = Shortest(v);
-  // Go: the %e form if exponent < -4 || exponent >= 21 for shortest formatting.
+  // Go decides as if the precision were 6 when the shortest digits are asked for: 1e+06, but 123456.
   const int exponent = d.point - 1;
-  if (exponent < -4 || exponent >= 21) {
+  if (exponent < -4 || exponent >= 6) {
     LayOutE(out, d);
   } else {
     LayOutF(out, d);

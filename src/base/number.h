@@ -14,7 +14,7 @@ namespace sonde {
 void AppendFloatF(std::string& out, double v);
 /// strconv.FormatFloat(v, 'e', -1, 64): always an exponent, "1e+00".
 void AppendFloatE(std::string& out, double v);
-/// strconv.FormatFloat(v, 'g', -1, 64) and fmt's %v: an exponent below 1e-4 and from 1e+21 on.
+/// strconv.FormatFloat(v, 'g', -1, 64) and fmt's %v and %g: an exponent below 1e-4 and from 1e+06 on.
 void AppendFloatG(std::string& out, double v);
 /// How the HTTP API writes sample values: 'f', but 'e' if |v| < 1e-6 (and not 0) or |v| >= 1e21.
 void AppendFloatApi(std::string& out, double v);

@@ -188,6 +188,52 @@ bool HasByteEscape(std::string_view pattern) {
   return false;
 }
 
+// Go's words for what is wrong with a pattern.
+std::string_view GoErrorText(RE2::ErrorCode code) {
+  switch (code) {
+    case RE2::ErrorBadEscape:
+      return "invalid escape sequence";
+    case RE2::ErrorBadCharClass:
+      return "invalid character class";
+    case RE2::ErrorBadCharRange:
+      return "invalid character class range";
+    case RE2::ErrorMissingBracket:
+      return "missing closing ]";
+    case RE2::ErrorMissingParen:
+      return "missing closing )";
+    case RE2::ErrorUnexpectedParen:
+      return "unexpected )";
+    case RE2::ErrorTrailingBackslash:
+      return "trailing backslash at end of expression";
+    case RE2::ErrorRepeatArgument:
+      return "missing argument to repetition operator";
+    case RE2::ErrorRepeatSize:
+      return "invalid repeat count";
+    case RE2::ErrorRepeatOp:
+      return "invalid nested repetition operator";
+    case RE2::ErrorBadPerlOp:
+      return "invalid or unsupported Perl syntax";
+    case RE2::ErrorBadUTF8:
+      return "invalid UTF-8";
+    case RE2::ErrorBadNamedCapture:
+      return "invalid named capture";
+    case RE2::ErrorPatternTooLarge:
+      return "expression too large";
+    default:
+      return "internal error";
+  }
+}
+
+Error CompileError(const RE2& re2, std::string_view pattern) {
+  const bool names_all = re2.error_code() == RE2::ErrorMissingParen ||
+                         re2.error_code() == RE2::ErrorUnexpectedParen ||
+                         re2.error_code() == RE2::ErrorPatternTooLarge;
+  std::string message = "error parsing regexp: ";
+  message.append(GoErrorText(re2.error_code())).append(": `");
+  message.append(names_all ? pattern : std::string_view(re2.error_arg())).append("`");
+  return Error(ErrorKind::kInvalid, std::move(message));
+}
+
 }  // namespace
 
 struct Regex::Program {
@@ -209,11 +255,14 @@ Result<Regex> Regex::Compile(std::string_view pattern) {
   RE2::Options options;
   options.set_log_errors(false);
   options.set_max_mem(16 << 20);
-  program->re2 =
-      std::make_unique<RE2>("^(?s:" + TranslateNamedGroups(pattern) + ")$", options);
-  if (!program->re2->ok()) {
-    return Error(ErrorKind::kInvalid, "error parsing regexp: " + program->re2->error());
+  const std::string translated = TranslateNamedGroups(pattern);
+  program->re2 = std::make_unique<RE2>("^(?s:" + translated + ")$", options);
+  // The pattern must be one by itself: `a)(b` is only valid between our parentheses. Messages speak of it, too.
+  if (!program->re2->ok() || pattern.find(')') != std::string_view::npos) {
+    const RE2 alone(translated, options);
+    if (!alone.ok()) return CompileError(alone, pattern);
   }
+  if (!program->re2->ok()) return CompileError(*program->re2, pattern);
   program->prefix = LiteralPrefix(pattern);
   if (auto set = LiteralParser(pattern).Parse()) {
     std::ranges::sort(*set);

@@ -18,7 +18,7 @@ namespace sonde {
 /// `.+`) are recognised and matched without the automaton.
 class Regex {
  public:
-  /// kInvalid with RE2's message if the pattern does not compile (or is larger than the program limit).
+  /// kInvalid with the message of Go's regexp if the pattern does not compile (or is larger than the program limit).
   static Result<Regex> Compile(std::string_view pattern);
 
   bool Matches(std::string_view subject) const;

@@ -23,6 +23,22 @@ void AppendPackedString(std::string& packed, std::string_view s) {
   packed.append(s);
 }
 
+std::string_view UnpackString(const char* p) {
+  std::size_t size = static_cast<unsigned char>(*p++);
+  if (size == 255) {
+    size = static_cast<unsigned char>(p[0]) | (static_cast<std::size_t>(static_cast<unsigned char>(p[1])) << 8) |
+           (static_cast<std::size_t>(static_cast<unsigned char>(p[2])) << 16);
+    p += 3;
+  }
+  return {p, size};
+}
+
+/// Of a packed name or value, with its length.
+std::size_t PackedStringSize(const char* p) {
+  const std::string_view unpacked = UnpackString(p);
+  return static_cast<std::size_t>(unpacked.data() - p) + unpacked.size();
+}
+
 }  // namespace
 
 void AppendPackedLabel(std::string& packed, std::string_view name, std::string_view value) {
@@ -48,20 +64,27 @@ bool LabelsView::Has(std::string_view name) const {
 std::uint64_t LabelsView::Hash() const { return Xxh64(packed_); }
 
 std::strong_ordering LabelsView::Compare(LabelsView a, LabelsView b) {
-  // The packed forms agree up to some byte; the label that holds it decides. Comparing label by label is
-  // simple and fast enough, since equal prefixes are compared by memcmp.
-  auto i = a.begin();
-  auto j = b.begin();
-  const auto a_end = a.end();
-  const auto b_end = b.end();
-  for (; i != a_end && j != b_end; ++i, ++j) {
-    const LabelView left = *i;
-    const LabelView right = *j;
-    if (const auto order = left.name <=> right.name; order != 0) return order;
-    if (const auto order = left.value <=> right.value; order != 0) return order;
+  // The packed forms agree up to some byte; the name or value that holds it (or its length) decides. Sets that
+  // are sorted against each other mostly share a long beginning, so that is skipped by words.
+  const std::string_view left = a.packed_;
+  const std::string_view right = b.packed_;
+  const std::size_t common = std::min(left.size(), right.size());
+  std::size_t same = 0;
+  while (same + 8 <= common && std::memcmp(left.data() + same, right.data() + same, 8) == 0) {
+    same += 8;
   }
-  if (i == a_end && j == b_end) return std::strong_ordering::equal;
-  return i == a_end ? std::strong_ordering::less : std::strong_ordering::greater;
+  while (same < common && left[same] == right[same]) {
+    ++same;
+  }
+  if (same == common) return left.size() <=> right.size();
+  // Everything in front of that name or value is the same in both, so its beginning is found in either.
+  std::size_t begin = 0;
+  while (true) {
+    const std::size_t size = PackedStringSize(left.data() + begin);
+    if (begin + size > same) break;
+    begin += size;
+  }
+  return UnpackString(left.data() + begin) <=> UnpackString(right.data() + begin);
 }
 
 std::string LabelsView::ToString() const {

@@ -97,5 +97,31 @@ TEST(MetadataTest, TypeNames) {
   EXPECT_EQ(ToString(MetricType::kStateset), "stateset");
 }
 
+// Comparing packed bytes must order as comparing label by label does.
+TEST(LabelsTest, OrderIsThatOfNamesAndValues) {
+  std::vector<Labels> sets{Labels()};
+  for (const char* name : {"a", "aa", "b", "job"}) {
+    for (const std::string& value :
+         {std::string("x"), std::string("xy"), std::string("y"), std::string(130, 'x'), std::string(254, 'x'),
+          std::string(255, 'x'), std::string(256, 'x'), std::string(255, 'x') + "y", std::string("\x80")}) {
+      sets.push_back(Labels::Of({{name, value}}));
+      sets.push_back(Labels::Of({{name, value}, {"z", "1"}}));
+      sets.push_back(Labels::Of({{"__name__", "up"}, {name, value}}));
+    }
+  }
+  const auto pairs = [](const Labels& labels) {
+    std::vector<std::pair<std::string, std::string>> all;
+    for (const LabelView label : labels) {
+      all.emplace_back(label.name, label.value);
+    }
+    return all;
+  };
+  for (const Labels& a : sets) {
+    for (const Labels& b : sets) {
+      EXPECT_EQ(a.view() <=> b.view(), pairs(a) <=> pairs(b)) << a.ToString() << " " << b.ToString();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace sonde

@@ -22,6 +22,8 @@ std::string_view ToString(AppendError error) {
       return "series limit reached";
     case AppendError::kInvalidHistogram:
       return "invalid histogram";
+    case AppendError::kUnsupported:
+      return "kind of sample not supported by this store";
   }
   return "unknown error";
 }

@@ -117,6 +117,7 @@ enum class AppendError : unsigned char {
   kTooOld,          ///< Before the out-of-order window.
   kLimit,           ///< The store's series limit is reached.
   kInvalidHistogram,
+  kUnsupported,     ///< The store cannot hold this kind of sample (yet).
 };
 
 /// The reference's wording: "out of order sample" …
