@@ -40,6 +40,9 @@ class Fiber {
   /// from then on.
   bool cancelled() const;
 
+  /// Cancels this fiber, from another callback on its loop (the client that it works for has left).
+  void Cancel();
+
   /// Runs `work` on `pool` and suspends until it is done. The fiber cannot be cancelled meanwhile: `work` may use its
   /// stack. Once the pool is stopping, `work` runs on the calling thread.
   template <class F>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,18 +26,34 @@ struct HttpClientOptions {
   std::uint32_t max_header_bytes = 64 << 10;
   std::uint32_t max_idle_per_host = 64;
   Duration idle_timeout{90'000};
-  std::shared_ptr<const TlsContext> tls;  ///< Null: the system's roots.
-  std::string proxy_url;                  ///< http proxy (CONNECT for https); empty: none.
+  std::shared_ptr<const TlsContext> tls = {};  ///< Null: the system's roots.
+  std::string proxy_url = {};             ///< http proxy (CONNECT for https); empty: none.
   bool follow_redirects = false;          ///< Up to 10; only for GET and HEAD.
   std::string user_agent = "Sonde";
 };
 
+/// How far a request got, and when; filled in as it goes, also if it fails. Monotonic nanoseconds, 0: not reached.
+struct HttpClientTrace {
+  std::int64_t resolved_nanos = 0;   ///< The name was looked up.
+  std::int64_t connected_nanos = 0;  ///< The connection (and TLS) stood; not set for one from the pool.
+  std::int64_t sent_nanos = 0;       ///< The last byte was handed to the operating system.
+  std::int64_t header_nanos = 0;     ///< The response's header was there.
+  bool has_connection = false;       ///< False after an error: refused, not found, no TLS. Nothing was sent.
+};
+
 struct HttpClientRequest {
   std::string method = "GET";
-  Url url;
-  Headers headers;      ///< Host, Content-Length, Connection are added.
-  std::string body;
+  Url url = {};
+  Headers headers = {};  ///< Host, Content-Length, Connection are added.
+  std::string body = {};
   bool decode = true;   ///< Ask for gzip/zstd and decode; false: the body passes through as it is.
+
+  /// What follows `body`, for what is too large to be held: called for one piece after the other, until an empty one
+  /// or an error (which ends the request). A request with it is sent once, never again on another connection.
+  std::function<Result<std::string_view>(Fiber&)> more_body = {};
+  /// Length of `body` and all that follows, if it is known; else the body is sent chunked.
+  std::optional<std::uint64_t> body_length = {};
+  HttpClientTrace* trace = nullptr;
 };
 
 /// A response whose body has not been read yet. Destroying it before the end closes the connection (cancels the
@@ -67,9 +84,12 @@ class HttpClient {
   ~HttpClient();
 
   /// Sends the request and returns when the response's header is there. A pooled connection that turns out to be closed
-  /// before any byte of the response is replaced once, if the request may be repeated (no body byte consumed by the
-  /// server is known). Errors: kTimeout, kUnavailable (refused, reset, name not found), kInvalid (not HTTP), kCancelled.
+  /// before any byte of the response is replaced once, if the request may be repeated: its method is idempotent, or
+  /// not a byte of it was sent. Errors: kTimeout, kUnavailable (refused, reset, name not found), kInvalid (not HTTP), kCancelled.
   Result<std::unique_ptr<HttpClientResponse>> Send(Fiber& fiber, const HttpClientRequest& request);
+  /// The same, with a bound on the whole exchange: reading the body fails with kTimeout after it, too.
+  Result<std::unique_ptr<HttpClientResponse>> Send(Fiber& fiber, const HttpClientRequest& request,
+                                                   Duration timeout);
 
   struct Reply {
     int status = 0;

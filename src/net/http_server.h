@@ -29,7 +29,7 @@ struct HttpServerOptions {
   Duration body_timeout{60'000};                 ///< Without a byte of an announced body.
   Duration idle_timeout{300'000};                ///< Between requests.
   Duration write_timeout{60'000};                ///< Without the client taking a byte.
-  std::shared_ptr<const TlsContext> tls;         ///< Null: plain HTTP.
+  std::shared_ptr<const TlsContext> tls = {};    ///< Null: plain HTTP.
   bool compress = true;                          ///< gzip/zstd of Reply bodies above 1 kB, as Accept-Encoding allows.
 };
 
@@ -96,6 +96,8 @@ class HttpServer {
   Status Start(const ListenAddress& address);
   /// The port it listens on, also when 0 was asked.
   std::uint16_t port() const;
+  /// New connections use `tls` (the certificate was renewed); not null, and only for a server that began with TLS.
+  void SetTls(std::shared_ptr<const TlsContext> tls);
   void Stop(Duration grace = Duration(5000));
 
  private:
