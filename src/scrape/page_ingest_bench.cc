@@ -1,0 +1,136 @@
+#include <string>
+#include <vector>
+
+#include <benchmark/benchmark.h>
+
+#include "base/clock.h"
+#include "scrape/relabel.h"
+#include "scrape/scrape_step.h"
+
+namespace sonde::scrape {
+namespace {
+
+/// A store that takes everything and keeps nothing: what is measured is the scrape's own cost.
+class NullStore final : public storage::Appendable {
+ public:
+  std::unique_ptr<storage::Appender> NewAppender() override {
+    return std::make_unique<Batch>(*this);
+  }
+  double sum = 0;
+
+ private:
+  class Batch final : public storage::Appender {
+   public:
+    explicit Batch(NullStore& store) : store_(store) {}
+    storage::AppendResult Append(storage::SeriesRef ref, Timestamp, double v) override {
+      store_.sum += v;
+      return {ref, storage::AppendError::kNone};
+    }
+    storage::AppendResult Append(LabelsView, Timestamp, double) override {
+      return {{++store_.refs_}, storage::AppendError::kNone};
+    }
+    storage::AppendResult AppendHistogram(LabelsView, Timestamp, const Histogram&) override {
+      return {};
+    }
+    storage::AppendResult AppendFloatHistogram(LabelsView, Timestamp,
+                                               const FloatHistogram&) override {
+      return {};
+    }
+    storage::AppendError AppendExemplar(storage::SeriesRef, const Exemplar&) override {
+      return storage::AppendError::kNone;
+    }
+    void UpdateMetadata(storage::SeriesRef, const Metadata&) override {}
+    Status Commit() override { return OkStatus(); }
+    void Rollback() override {}
+
+   private:
+    NullStore& store_;
+  };
+
+  std::uint64_t refs_ = 0;
+};
+
+/// `series` lines in families of 20, as an exporter writes them.
+std::string Page(int series, int step) {
+  std::string page;
+  for (int i = 0; i < series; ++i) {
+    const std::string family = "engine_requests_family_" + std::to_string(i / 20);
+    if (i % 20 == 0)
+      page += "# HELP " + family + " Requests by whatever.\n# TYPE " + family + " counter\n";
+    page += family +
+            "{model=\"deepseek-v3\",instance_type=\"p5.48xlarge\",route=\"/v1/chat/"
+            "completions\",shard=\"" +
+            std::to_string(i % 20) + "\"} " + std::to_string(i * 17 + step * 3) + "\n";
+  }
+  return page;
+}
+
+/// CPU per sample of a page whose series are all known.
+void BM_SettledScrape(benchmark::State& state) {
+  const auto series = static_cast<int>(state.range(0));
+  NullStore store;
+  MetadataPool pool;
+  PageIngest ingest(Labels::Of({{"instance", "h:1"}, {"job", "j"}}), nullptr, pool);
+  const ScrapeOptions options;
+  ManualClock clock;
+  std::vector<FetchResult> pages;
+  std::size_t bytes = 0;
+  for (int step = 0; step < 2; ++step) {
+    FetchedPage page;
+    page.body = Page(series, step);
+    bytes = page.body.size();
+    pages.emplace_back(std::move(page));
+  }
+  std::size_t scrapes = 0;
+  for (auto _ : state) {
+    clock.Advance(Duration(5000));
+    benchmark::DoNotOptimize(
+        IngestScrape(ingest, options, store, pages[scrapes++ % 2], clock.Now(), clock, 0));
+  }
+  state.SetItemsProcessed(state.iterations() * series);
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));
+}
+BENCHMARK(BM_SettledScrape)->Arg(2000)->Arg(100000);
+
+/// CPU per series of a page that is seen for the first time.
+void BM_FirstScrape(benchmark::State& state) {
+  NullStore store;
+  MetadataPool pool;
+  const ScrapeOptions options;
+  ManualClock clock;
+  FetchedPage page;
+  page.body = Page(2000, 0);
+  const FetchResult fetched = page;
+  for (auto _ : state) {
+    PageIngest ingest(Labels::Of({{"instance", "h:1"}, {"job", "j"}}), nullptr, pool);
+    benchmark::DoNotOptimize(IngestScrape(ingest, options, store, fetched, clock.Now(), clock, 0));
+  }
+  state.SetItemsProcessed(state.iterations() * 2000);
+}
+BENCHMARK(BM_FirstScrape);
+
+void BM_Relabel(benchmark::State& state) {
+  std::vector<RelabelRule> rules(3);
+  rules[0].source_labels = {"__name__"};
+  rules[0].regex = *Regex::Compile("go_.*|process_.*");
+  rules[0].action = RelabelAction::kDrop;
+  rules[1].source_labels = {"instance"};
+  rules[1].regex = *Regex::Compile("([^:]+):.*");
+  rules[1].target_label = "host";
+  rules[2].regex = *Regex::Compile("tmp_.*");
+  rules[2].action = RelabelAction::kLabelDrop;
+  const Labels labels = Labels::Of({{"__name__", "http_requests_total"},
+                                    {"instance", "h:1"},
+                                    {"job", "j"},
+                                    {"path", "/v1/chat"}});
+  LabelsBuilder builder;
+  for (auto _ : state) {
+    builder.Reset(labels);
+    benchmark::DoNotOptimize(Relabel(rules, builder));
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(BM_Relabel);
+
+}  // namespace
+}  // namespace sonde::scrape
