@@ -1,0 +1,30 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "model/metadata.h"
+
+// The canonical metrics that engines and accelerators are mapped to: docs/vocabulary.md as a table.
+// A test holds the two together.
+
+namespace sonde::collect {
+
+struct CanonicalMetric {
+  std::string_view name;  ///< With the default prefix.
+  MetricType type;
+  std::string_view labels;  ///< Beside those that every series has, separated by blanks.
+  std::string_view help;
+};
+
+/// What names begin with unless the configuration says otherwise. Mapping files are written with
+/// it.
+inline constexpr std::string_view kVocabularyPrefix = "deepseek_";
+
+/// Sorted by name.
+std::span<const CanonicalMetric> Vocabulary();
+
+/// The metric of this name (with the default prefix), or null.
+const CanonicalMetric* FindCanonicalMetric(std::string_view name);
+
+}  // namespace sonde::collect
