@@ -1,5 +1,6 @@
 #include "net/http_client.h"
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -137,6 +138,30 @@ TEST_F(HttpClientTest, ConnectionsAreReused) {
   });
   EXPECT_EQ(Show({.url = UrlFor(server_->port())}), "200 x");
   EXPECT_EQ(Opened(), 2);
+}
+
+TEST_F(HttpClientTest, AServerThatWritesSmallPiecesIsNotHeldUp) {
+  constexpr int kRequests = 20;
+  ScriptedServer server([](RawSocket& socket, int) {
+    // Without TCP_NODELAY: the second piece waits until the first one is acknowledged.
+    for (int i = 0; i < kRequests; ++i) {
+      socket.ReadUntil("\r\n\r\n");
+      socket.Send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n");
+      socket.Send("h");
+      socket.Send("i");
+    }
+  });
+  Client();
+  std::vector<std::int64_t> took;
+  for (int i = 0; i < kRequests; ++i) {
+    const std::int64_t began = clock_.MonotonicNanos();
+    ASSERT_EQ(Show({.url = UrlFor(server.port())}), "200 hi");
+    // A new connection is acknowledged at once for a while.
+    if (i >= kRequests / 2) took.push_back(clock_.MonotonicNanos() - began);
+  }
+  EXPECT_EQ(Opened(), 1);
+  std::ranges::sort(took);
+  EXPECT_LT(took[took.size() / 2], 35'000'000) << "an acknowledgement may take 40 ms";
 }
 
 TEST_F(HttpClientTest, ConcurrentRequestsHaveTheirOwnConnections) {

@@ -56,6 +56,7 @@ class Transport {
 
   IoSource source_;
   std::unique_ptr<TlsSession> tls_;
+  bool connected_here_ = false;  // By Connect: this is the side that waits for answers.
 };
 
 /// The text for an errno, thread-safe: "connection reset by peer".

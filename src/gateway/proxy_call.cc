@@ -1,0 +1,405 @@
+#include "gateway/proxy_call.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace sonde::gateway {
+namespace {
+
+/// A request of at most this size is read as a whole before it is sent on.
+constexpr std::size_t kSmallBody = 256U << 10;
+
+bool IsInference(const net::HttpRequest& request) {
+  static constexpr std::array<std::string_view, 5> kEnds = {
+      "/chat/completions", "/completions", "/responses", "/embeddings", "/messages"};
+  return request.method() == "POST" && std::ranges::any_of(kEnds, [&](std::string_view end) {
+           return request.path().ends_with(end);
+         });
+}
+
+/// Fields that belong to one connection and not to the message (RFC 9110, 7.6.1), and those that we
+/// write ourselves.
+bool IsHopByHop(std::string_view name, const net::Headers& headers) {
+  static constexpr std::array<std::string_view, 9> kNames = {"Connection",
+                                                             "Keep-Alive",
+                                                             "Proxy-Authenticate",
+                                                             "Proxy-Authorization",
+                                                             "Proxy-Connection",
+                                                             "TE",
+                                                             "Trailer",
+                                                             "Transfer-Encoding",
+                                                             "Upgrade"};
+  return std::ranges::any_of(
+             kNames, [&](std::string_view hop) { return net::EqualsIgnoringCase(name, hop); }) ||
+         headers.HasToken("Connection", name);
+}
+
+bool IsRequestId(std::string_view id) {
+  return !id.empty() && id.size() <= 128 &&
+         std::ranges::all_of(id, [](char c) { return c > ' ' && c < 0x7F; });
+}
+
+AnswerKind KindOf(const net::Headers& headers) {
+  const std::string_view encoding = headers.Get("Content-Encoding");
+  if (!encoding.empty() && !net::EqualsIgnoringCase(encoding, "identity"))
+    return AnswerKind::kOpaque;
+  const std::string_view type = headers.Get("Content-Type");
+  if (type.size() >= 17 && net::EqualsIgnoringCase(type.substr(0, 17), "text/event-stream"))
+    return AnswerKind::kEvents;
+  return type.find("json") == std::string_view::npos ? AnswerKind::kOpaque : AnswerKind::kJson;
+}
+
+/// The model that a path names: /v1/models/ID.
+std::string ModelInPath(std::string_view path) {
+  constexpr std::string_view kModels = "/v1/models/";
+  if (!path.starts_with(kModels)) return {};
+  return net::PercentDecode(path.substr(kModels.size()), false).value_or("");
+}
+
+}  // namespace
+
+ProxyCall::ProxyCall(Proxy& proxy, std::shared_ptr<const Settings> settings, net::Fiber& fiber,
+                     net::HttpRequest& request, net::HttpResponse& response)
+    : proxy_(proxy),
+      settings_(std::move(settings)),
+      fiber_(fiber),
+      request_(request),
+      response_(response),
+      inference_(IsInference(request)) {}
+
+void ProxyCall::Run() {
+  const std::string_view id = request_.headers().Get("X-Request-Id");
+  request_id_ = IsRequestId(id) ? std::string(id) : proxy_.NewRequestId();
+  response_.headers().Set("X-Request-Id", request_id_);
+  // Whatever we wait for then, in this fiber, ends at once: the upstream's connection is closed,
+  // and it stops working.
+  response_.OnDisconnect([this] {
+    gone_ = true;
+    fiber_.Cancel();
+  });
+  const bool routable = ReadForRouting();
+  if (inference_) {
+    const bool served = !model_.empty() && settings_->Serves(model_);
+    metrics_ = &proxy_.metrics_.Model(model_, served);
+    metrics_->running.Add(1);
+  }
+  if (routable) Forward();
+  if (metrics_ != nullptr) {
+    metrics_->running.Add(-1);
+    Count();
+  }
+  response_.OnDisconnect(nullptr);
+}
+
+bool ProxyCall::ReadForRouting() {
+  const GatewayOptions& options = settings_->options;
+  const auto length = request_.content_length();
+  if (length.value_or(0) > options.max_body_bytes) {
+    RefuseBody(Error(ErrorKind::kLimit, "announced"));
+    return false;
+  }
+  body_complete_ = length == 0U;
+  if (!inference_) {
+    model_ = ModelInPath(request_.path());
+    return true;
+  }
+  while (!body_complete_) {
+    const std::uint64_t enough = scanner_.settled() ? kSmallBody : options.max_routing_bytes;
+    if (body_.size() >= enough) break;
+    const auto piece = MoreBody();
+    if (!piece) {
+      RefuseBody(piece.error());
+      return false;
+    }
+    if (piece->empty()) {
+      body_complete_ = true;
+    } else {
+      scanner_.Feed(*piece);
+      body_ += *piece;
+    }
+  }
+  model_ = scanner_.model();
+  streaming_ = scanner_.stream();
+  return true;
+}
+
+/// The next piece of the client's body, within the limit.
+Result<std::string_view> ProxyCall::MoreBody() {
+  auto piece = request_.ReadSome();
+  if (piece) {
+    body_bytes_ += piece->size();
+    if (body_bytes_ > settings_->options.max_body_bytes)
+      piece = Error(ErrorKind::kLimit, "request body is too large");
+  }
+  if (!piece) body_error_ = piece.error();
+  return piece;
+}
+
+void ProxyCall::RefuseBody(const Error& error) {
+  switch (error.kind()) {
+    case ErrorKind::kLimit:
+      Fail(Outcome::kClientError, 413, "request_too_large",
+           "the request is larger than " + std::to_string(settings_->options.max_body_bytes) +
+               " bytes (sonde.gateway.max_body_size)");
+      return;
+    case ErrorKind::kTimeout:
+      Fail(Outcome::kClientError, 408, "request_timeout", "the request's body did not come");
+      return;
+    case ErrorKind::kCancelled:
+      outcome_ = gone_ || !fiber_.cancelled() ? Outcome::kCancelled : Outcome::kServerError;
+      return;
+    default:
+      Fail(Outcome::kClientError, 400, "invalid_body", error.message());
+  }
+}
+
+void ProxyCall::Fail(Outcome outcome, int status, std::string_view code, std::string_view message) {
+  outcome_ = outcome;
+  if (fiber_.cancelled()) return;  // Nobody to tell.
+  status_ = status;
+  AnswerError(response_, status, status < 500 ? "invalid_request_error" : "upstream_error", code,
+              message);
+}
+
+net::HttpClientRequest ProxyCall::BuildRequest() {
+  net::HttpClientRequest out;
+  out.method = request_.method();
+  out.decode = false;
+  const net::Headers& in = request_.headers();
+  for (const auto& [name, value] : in) {
+    if (IsHopByHop(name, in) || net::EqualsIgnoringCase(name, "Host") ||
+        net::EqualsIgnoringCase(name, "Content-Length") ||
+        net::EqualsIgnoringCase(name, "Expect") || net::EqualsIgnoringCase(name, "X-Request-Id") ||
+        (inference_ && net::EqualsIgnoringCase(name, "Accept-Encoding"))) {
+      continue;
+    }
+    out.headers.Add(name, value);
+  }
+  out.headers.Add("X-Request-Id", request_id_);
+  // A compressed answer could not be measured, and tokens are short.
+  if (inference_) out.headers.Add("Accept-Encoding", "identity");
+  out.body = std::move(body_);
+  if (!body_complete_) {
+    out.body_length = request_.content_length();
+    out.more_body = [this](net::Fiber&) {
+      body_passed_on_ = true;
+      return MoreBody();
+    };
+  }
+  return out;
+}
+
+void ProxyCall::Forward() {
+  net::HttpClientRequest out = BuildRequest();
+  const std::string target =
+      request_.target().starts_with('/')
+          ? std::string(request_.target())
+          : std::string(request_.path()) +
+                (request_.query().empty() ? "" : "?" + std::string(request_.query()));
+  const bool has_authorization = out.headers.Has("Authorization");
+  std::vector<Upstream*> tried;
+  while (true) {
+    const std::uint64_t turn = proxy_.turns_.fetch_add(1, std::memory_order_relaxed);
+    const Settings::Choice choice = settings_->Choose(model_, tried, turn);
+    if (choice.upstream == nullptr) {
+      AnswerNoUpstream(choice.why);
+      return;
+    }
+    Upstream& upstream = *choice.upstream;
+    tried.push_back(&upstream);
+    const Upstream::Load load(upstream);
+    out.url = upstream.UrlFor(target);
+    if (!has_authorization) {
+      out.headers.Remove("Authorization");
+      const std::string& own = upstream.options().authorization;
+      if (!own.empty()) out.headers.Add("Authorization", own);
+    }
+    net::HttpClientTrace trace;
+    out.trace = &trace;
+    const auto answer = upstream.client().Send(fiber_, out);
+    if (answer) {
+      Relay(upstream, **answer);
+      return;
+    }
+    if (!SendFailed(upstream, trace, answer.error())) return;
+  }
+}
+
+void ProxyCall::AnswerNoUpstream(Settings::NoUpstream why) {
+  switch (why) {
+    case Settings::NoUpstream::kNoneConfigured:
+      Fail(Outcome::kOverloaded, 503, "no_upstream", "the gateway has no upstream");
+      return;
+    case Settings::NoUpstream::kUnknownModel:
+      Fail(Outcome::kClientError, 404, "model_not_found",
+           "the model `" + model_ + "` does not exist");
+      return;
+    case Settings::NoUpstream::kAllTried:
+      Fail(Outcome::kServerError, 502, "upstream_unavailable",
+           "no upstream could be reached: " + last_error_);
+      return;
+  }
+}
+
+bool ProxyCall::SendFailed(Upstream& upstream, const net::HttpClientTrace& trace,
+                           const Error& error) {
+  if (body_error_) {
+    RefuseBody(*body_error_);
+    return false;
+  }
+  if (fiber_.cancelled()) {
+    outcome_ = gone_ ? Outcome::kCancelled : Outcome::kServerError;
+    return false;
+  }
+  const std::int64_t now = proxy_.clock_.MonotonicNanos();
+  const bool was_ejected = upstream.health.ejected();
+  last_error_ = error.message();
+  if (!trace.has_connection) {
+    if (error.kind() == ErrorKind::kUnavailable) upstream.cold_start.SawAbsence();
+    upstream.health.Unreachable(now, last_error_);
+  } else {
+    upstream.health.Failed(now, last_error_);
+  }
+  if (!was_ejected && upstream.health.ejected()) {
+    proxy_.logger_.Warn("gateway upstream is ejected",
+                        {{"upstream", upstream.name()}, {"err", last_error_}});
+  }
+  if (!trace.has_connection && !body_passed_on_) return true;
+  if (error.kind() == ErrorKind::kTimeout) {
+    Fail(Outcome::kTimeout, 504, "upstream_timeout", "the upstream did not answer in time");
+  } else {
+    Fail(Outcome::kServerError, 502, "upstream_error", "the upstream failed: " + last_error_);
+  }
+  return false;
+}
+
+void ProxyCall::CopyHeaders(const net::HttpClientResponse& answer) {
+  const net::Headers& in = answer.headers();
+  const bool chunked = in.Has("Transfer-Encoding");
+  for (const auto& [name, value] : in) {
+    if (IsHopByHop(name, in) || (chunked && net::EqualsIgnoringCase(name, "Content-Length")))
+      continue;
+    // The upstream may have an id of its own, which its operator will ask for.
+    if (net::EqualsIgnoringCase(name, "X-Request-Id")) response_.headers().Remove(name);
+    response_.headers().Add(name, value);
+  }
+}
+
+void ProxyCall::Relay(Upstream& upstream, net::HttpClientResponse& answer) {
+  const std::int64_t now = proxy_.clock_.MonotonicNanos();
+  upstream.cold_start.SawLife(now);
+  const int status = answer.status();
+  if (status >= 500) {
+    upstream.health.Failed(now, "status " + std::to_string(status));
+  } else {
+    upstream.health.RequestSucceeded(now);
+  }
+  CopyHeaders(answer);
+  const AnswerKind kind = inference_ ? KindOf(answer.headers()) : AnswerKind::kOpaque;
+  streaming_ |= kind == AnswerKind::kEvents;
+  MeterSink& sink = *this;
+  meter_.emplace(kind, request_.received_nanos(), sink);
+
+  const Status relayed = RelayBody(upstream, answer);
+  meter_->Finish();
+  if (!relayed) return;
+  // Without a length the end of the connection is taken for the end of the answer; a stream knows
+  // better.
+  const bool unframed =
+      !answer.headers().Has("Content-Length") && !answer.headers().Has("Transfer-Encoding");
+  if (kind == AnswerKind::kEvents && unframed && !meter_->ended()) {
+    outcome_ = Outcome::kServerError;
+    upstream.health.Failed(proxy_.clock_.MonotonicNanos(), "stream ended early");
+    return;
+  }
+  if (!gone_ && status >= 200 && status < 300 && meter_->error() == AnswerError::kNone)
+    NoteToken(upstream);
+}
+
+Status ProxyCall::RelayBody(Upstream& upstream, net::HttpClientResponse& answer) {
+  const auto client_left = [&](Status status) {
+    outcome_ = gone_ || !fiber_.cancelled() ? Outcome::kCancelled : Outcome::kServerError;
+    return status;
+  };
+  Status started = response_.Start(answer.status());
+  if (!started) return client_left(std::move(started));
+  status_ = answer.status();
+  while (true) {
+    const auto piece = answer.ReadSome(fiber_);
+    if (!piece) {
+      BrokenAnswer(upstream, piece.error());
+      return piece.error();
+    }
+    if (piece->empty()) break;
+    // First the client, then the clockwork: what is measured costs the client nothing.
+    Status written = response_.Write(*piece);
+    if (!written) return client_left(std::move(written));
+    if (!inference_) continue;
+    meter_->OnWritten(*piece, response_.written_nanos());
+    if (!token_noted_ && meter_->has_content()) NoteToken(upstream);
+  }
+  Status finished = response_.Finish();
+  if (!finished) return client_left(std::move(finished));
+  return OkStatus();
+}
+
+void ProxyCall::BrokenAnswer(Upstream& upstream, const Error& error) {
+  // The answer stays unfinished, so the client sees that it is cut.
+  if (fiber_.cancelled()) {
+    outcome_ = gone_ ? Outcome::kCancelled : Outcome::kServerError;
+    return;
+  }
+  upstream.health.Failed(proxy_.clock_.MonotonicNanos(), error.message());
+  outcome_ = error.kind() == ErrorKind::kTimeout ? Outcome::kTimeout : Outcome::kServerError;
+}
+
+void ProxyCall::NoteToken(Upstream& upstream) {
+  if (token_noted_ || !inference_) return;
+  token_noted_ = true;
+  const auto took =
+      upstream.cold_start.SawToken(proxy_.clock_.MonotonicNanos(), request_.received_nanos());
+  if (!took) return;
+  metrics_->CountColdStart(upstream.name(), *took);
+  proxy_.logger_.Info("gateway upstream served its first token after a cold start",
+                      {{"upstream", upstream.name()}, {"duration", Duration(*took / 1'000'000)}});
+}
+
+Outcome ProxyCall::OutcomeOfAnswer() const {
+  if (outcome_) return *outcome_;
+  const Outcome by_status = OutcomeOfStatus(status_);
+  if (by_status != Outcome::kSuccess || !meter_) return by_status;
+  if (meter_->finish_reason() == "insufficient_system_resource") return Outcome::kOverloaded;
+  switch (meter_->error()) {
+    case AnswerError::kNone:
+      return Outcome::kSuccess;
+    case AnswerError::kFailed:
+      return Outcome::kServerError;
+    case AnswerError::kOverloaded:
+      return Outcome::kOverloaded;
+  }
+  return Outcome::kSuccess;
+}
+
+void ProxyCall::Count() {
+  RequestEnd end;
+  end.outcome = OutcomeOfAnswer();
+  end.code = status_ != 0 ? status_ : (end.outcome == Outcome::kCancelled ? 499 : 503);
+  end.streaming = streaming_;
+  if (meter_) end.finish_reason = meter_->finish_reason();
+  const bool whole = end.outcome != Outcome::kCancelled && response_.written_nanos() != 0;
+  const std::int64_t last = whole ? response_.written_nanos() : proxy_.clock_.MonotonicNanos();
+  end.nanos = std::max<std::int64_t>(last - request_.received_nanos(), 0);
+  metrics_->Count(end);
+  if (meter_ && status_ >= 200 && status_ < 300) metrics_->CountAnswer(*meter_);
+}
+
+void ProxyCall::OnFirstToken(std::int64_t since_request) {
+  metrics_->OnFirstToken(since_request);
+}
+
+void ProxyCall::OnTokens(std::int64_t gap, std::uint64_t count) {
+  metrics_->OnTokens(gap, count);
+}
+
+}  // namespace sonde::gateway

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "gateway/json_scanner.h"
+
+namespace sonde::gateway {
+
+/// Reads the members `model` and `stream` of a request's body while it streams in. Not thread-safe.
+class RequestScanner final : private JsonSink {
+ public:
+  RequestScanner();
+  void Feed(std::string_view piece) { scanner_.Feed(piece); }
+
+  /// There is no need to wait for more: the model is known, or there is none, or this is not JSON.
+  bool settled() const { return has_model_ || scanner_.done() || scanner_.failed(); }
+  /// Empty if there is none (yet), or it is longer than any name should be. The last one counts if
+  /// there are several.
+  const std::string& model() const { return model_; }
+  bool stream() const { return stream_; }
+
+ private:
+  void OnString(JsonNode node, std::string_view value, std::uint64_t size) override;
+  void OnScalar(JsonNode node, std::string_view text) override;
+  void OnOpen(JsonNode node, bool is_array) override;
+  void Forget(JsonNode node);
+
+  JsonScanner scanner_;
+  std::string model_;
+  bool has_model_ = false;
+  bool stream_ = false;
+};
+
+}  // namespace sonde::gateway
