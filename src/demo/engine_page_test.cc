@@ -89,6 +89,8 @@ TEST(Pages, NamesTypesLabelsAndBucketsAreTheRealOnes) {
   auto families = ReadFamilies(engine_page);
   families.merge(ReadFamilies(gpu_page));
   ASSERT_GT(families.size(), 45U);
+  // Not in dcgm-exporter's own list, but a field of DCGM that docs/mappings.md asks to add to it.
+  families.erase("DCGM_FI_DEV_FB_TOTAL");
   for (const auto& [name, family] : families) {
     ASSERT_TRUE(known.contains(name)) << name << " does not exist in vLLM or dcgm-exporter";
     const JsonView real = known[name];

@@ -171,6 +171,8 @@ void WriteDcgmPage(const EngineSpec& spec, std::span<const GpuState> gpus, std::
          [&](const GpuState&) { return std::floor(total_mib - used_mib - reserved_mib); });
   family("DCGM_FI_DEV_FB_USED", "Framebuffer memory used (in MiB).", "gauge",
          [&](const GpuState&) { return std::floor(used_mib); });
+  family("DCGM_FI_DEV_FB_TOTAL", "Framebuffer memory total (in MiB).", "gauge",
+         [&](const GpuState&) { return total_mib; });
   family("DCGM_FI_DEV_FB_RESERVED", "Framebuffer memory reserved (in MiB).", "gauge",
          [&](const GpuState&) { return reserved_mib; });
 }
