@@ -39,7 +39,14 @@ find_path(SONDE_CLI11_INCLUDE CLI/CLI.hpp REQUIRED)  # app; header only
 find_path(SONDE_FMT_INCLUDE fmt/format.h REQUIRED)
 add_library(sonde_fmt INTERFACE)
 target_include_directories(sonde_fmt SYSTEM INTERFACE ${SONDE_FMT_INCLUDE})
-target_compile_definitions(sonde_fmt INTERFACE FMT_HEADER_ONLY=1)
+# Compiling fmt into every file that uses it costs seconds each, so it is linked; only what ships has it inside, because Debian
+# has no static library of it.
+find_library(SONDE_FMT_LIBRARY NAMES fmt REQUIRED)
+if(SONDE_STATIC AND NOT SONDE_FMT_LIBRARY MATCHES "\\.a$")
+  target_compile_definitions(sonde_fmt INTERFACE FMT_HEADER_ONLY=1)
+else()
+  target_link_libraries(sonde_fmt INTERFACE ${SONDE_FMT_LIBRARY})
+endif()
 
 if(SONDE_TESTS)
   find_package(GTest REQUIRED)

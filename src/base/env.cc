@@ -256,7 +256,7 @@ Status WriteFileAtomically(Env& env, const Env::Path& path, std::string_view con
     TRY(file->Close());
   }
   TRY(env.Rename(temporary, path));
-  return env.SyncDir(path.parent_path());
+  return env.SyncDir(path.has_parent_path() ? path.parent_path() : Env::Path("."));
 }
 
 Result<std::uint64_t> DirectoryBytes(Env& env, const Env::Path& path) {

@@ -23,5 +23,6 @@ test('a scrape is measured against its timeout', () => {
 test.each([
   ['global:\n  scrape_interval: 15s\nscrape_configs:\n- job_name: a\n  scrape_interval: 1m\n', 60_000],
   ['global:\n  scrape_interval: 5s\n- scrape_interval: 1h\n', 5000],
+  ['global:\n  scrape_interval: 5s\nsonde:\n  host:\n    enabled: true\n    interval: 10s\n  self:\n    interval: 30s\n', 30_000],
   ['rule_files: []\n', undefined],
 ])('longestScrapeInterval', (yaml, want) => expect(longestScrapeInterval(yaml)).toBe(want));

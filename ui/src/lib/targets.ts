@@ -58,9 +58,13 @@ export function timeoutShare(target: Target): number | undefined {
   return timeoutMs ? Math.min(1, target.durationMs / timeoutMs) : undefined;
 }
 
-/** The longest scrape interval in a configuration, at most two minutes; undefined if it names none. */
+/**
+ * The longest scrape interval in a configuration, at most two minutes; undefined if it names none. The pages of this machine
+ * and of Sonde itself (`sonde.host`, `sonde.self`) count if they name one of their own; else theirs is the global one or less.
+ */
 export function longestScrapeInterval(yaml: string): number | undefined {
-  const found = [...yaml.matchAll(/^\s*scrape_interval:\s*["']?([\w.]+)/gm)].map(([, text]) => parseDuration(text ?? '') ?? 0);
+  const patterns = [/^\s*scrape_interval:\s*["']?([\w.]+)/gm, /^\s*(?:host|self):\n(?:\s+enabled:.*\n)?\s+interval:\s*["']?([\w.]+)/gm];
+  const found = patterns.flatMap((pattern) => [...yaml.matchAll(pattern)].map(([, text]) => parseDuration(text ?? '') ?? 0));
   const longest = Math.max(0, ...found.filter((ms) => ms <= 120_000));
   return longest > 0 ? longest : undefined;
 }
