@@ -77,6 +77,8 @@ class FakeEngine {
   }
   /// Probes get 503, as from an engine that is loading.
   void set_loading(bool loading) { loading_ = loading; }
+  /// Whether GET /health exists; at first it does not.
+  void set_has_health(bool has) { has_health_ = has; }
   /// Without the gateway's own probes.
   std::vector<SeenRequest> seen() const {
     MutexLock lock(mutex_);
@@ -93,6 +95,10 @@ class FakeEngine {
 
  private:
   void Handle(net::Fiber& fiber, net::HttpRequest& request, net::HttpResponse& response) {
+    if (request.target() == "/health" && request.headers().Get("User-Agent") == "Sonde") {
+      static_cast<void>(response.Reply(has_health_ ? (loading_ ? 503 : 200) : 404, "", "").ok());
+      return;
+    }
     if (request.target() == "/v1/models" && request.headers().Get("User-Agent") == "Sonde") {
       static_cast<void>(
           response.Reply(loading_ ? 503 : 200, "application/json", ModelsPage()).ok());
@@ -117,6 +123,7 @@ class FakeEngine {
   }
 
   std::atomic<bool> loading_{false};
+  std::atomic<bool> has_health_{false};
   mutable Mutex mutex_;
   std::vector<std::string> models_ GUARDED_BY(mutex_);
   Script script_ GUARDED_BY(mutex_);

@@ -223,6 +223,42 @@ TEST_F(GatewayTest, AnEngineThatIsLoadingIsNotUp) {
   EXPECT_EQ(Metric("cold_starts_total"), 1);
 }
 
+TEST_F(GatewayTest, AnEngineWithHealthIsAskedForItsModelsOnce) {
+  FakeEngine& engine = AddEngine();
+  engine.set_has_health(true);
+  Start();
+  const std::uint64_t probes = engine.probes();
+  engine.set_loading(true);
+  EXPECT_TRUE(WaitFor([&] { return !gateway_->Upstreams()[0].up; }));
+  EXPECT_THAT(gateway_->Upstreams()[0].last_error, HasSubstr("GET /health: status 503"));
+  engine.set_loading(false);
+  EXPECT_TRUE(WaitFor([&] { return gateway_->Upstreams()[0].up; }));
+  EXPECT_EQ(engine.probes(), probes);
+}
+
+TEST_F(GatewayTest, ABusyEngineIsNotAskedForItsModels) {
+  FakeEngine& engine = AddEngine();
+  engine.set_script([&](net::Fiber& fiber, net::HttpRequest& request, net::HttpResponse& response) {
+    if (!request.ReadBody(1 << 20)) return;
+    engine.Note({});
+    while (!flag_ && fiber.Sleep(Duration(1))) {
+    }
+    static_cast<void>(response.Reply(200, "application/json", "{}").ok());
+  });
+  GatewayOptions options = Options();
+  options.probe_interval = Duration(10);
+  Start(options);
+  net::RawSocket client = Connect();
+  client.Send(Post(kChat, ChatFor("m")));
+  ASSERT_TRUE(WaitFor([&] { return !engine.seen().empty(); }));
+  const std::uint64_t probes = engine.probes();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_LE(engine.probes(), probes + 1);  // One may have been under way.
+  flag_ = true;
+  client.ReadToEnd();
+  EXPECT_TRUE(WaitFor([&] { return engine.probes() > probes + 1; }));
+}
+
 TEST_F(GatewayTest, SettingsChangeUnderARunningStream) {
   FakeEngine& old_engine = AddEngine({"old"});
   old_engine.set_script(

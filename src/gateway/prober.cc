@@ -6,6 +6,7 @@
 namespace sonde::gateway {
 namespace {
 
+constexpr const char* kModelsPath = "/v1/models";
 constexpr std::uint64_t kMaxModelsBytes = 4U << 20;
 
 bool IsWellAnswered(int status) {
@@ -13,17 +14,18 @@ bool IsWellAnswered(int status) {
   return status < 500 || status == 501;
 }
 
-void ProbeOnce(net::Fiber& fiber, Upstream& upstream, Duration timeout, const Clock& clock,
-               const Logger& logger) {
+/// Asks for `path`. False if there is no such path, which says nothing.
+bool ProbeOnce(net::Fiber& fiber, Upstream& upstream, const std::string& path, Duration timeout,
+               const Clock& clock, const Logger& logger) {
   net::HttpClientTrace trace;
-  net::HttpClientRequest request{.url = upstream.UrlFor("/v1/models"), .trace = &trace};
+  net::HttpClientRequest request{.url = upstream.UrlFor(path), .trace = &trace};
   request.headers.Set("User-Agent", "Sonde");
   if (!upstream.options().authorization.empty()) {
     request.headers.Set("Authorization", upstream.options().authorization);
   }
   const bool was_up = upstream.health.up();
   const auto reply = upstream.client().Fetch(fiber, request, kMaxModelsBytes, timeout);
-  if (fiber.cancelled()) return;
+  if (fiber.cancelled()) return true;
   const std::int64_t now = clock.MonotonicNanos();
   if (!reply) {
     const std::string& why = reply.error().message();
@@ -38,25 +40,27 @@ void ProbeOnce(net::Fiber& fiber, Upstream& upstream, Duration timeout, const Cl
     if (was_up)
       logger.Warn("gateway upstream does not answer",
                   {{"upstream", upstream.name()}, {"err", why}});
-    return;
+    return true;
   }
+  if (path != kModelsPath && reply->status == 404) return false;
   if (!IsWellAnswered(reply->status)) {
     if (reply->status == 503) {
       upstream.cold_start.SawLoading(now);
     } else {
       upstream.cold_start.SawLife(now);
     }
-    const std::string why = "GET /v1/models: status " + std::to_string(reply->status);
+    const std::string why = "GET " + path + ": status " + std::to_string(reply->status);
     upstream.health.ProbeFailed(now, why);
     if (was_up)
       logger.Warn("gateway upstream is not ready", {{"upstream", upstream.name()}, {"err", why}});
-    return;
+    return true;
   }
   upstream.cold_start.SawReady(now);
   upstream.health.ProbeSucceeded(now);
   if (!was_up) logger.Info("gateway upstream answers", {{"upstream", upstream.name()}});
-  if (reply->status != 200 || upstream.models()->configured) return;
+  if (path != kModelsPath || reply->status != 200 || upstream.models()->configured) return true;
   if (auto models = ModelList::Parse(reply->body)) upstream.SetModels(*std::move(models));
+  return true;
 }
 
 }  // namespace
@@ -69,10 +73,17 @@ void KeepProbing(net::Fiber& fiber, Upstream& upstream, const ProbeOptions& opti
   std::int64_t models_due = 0;
   do {
     const std::int64_t now = clock.MonotonicNanos();
-    const bool models_are_due = !upstream.health.ejected() && now >= models_due;
+    // llama-cpp-python's server breaks off the answer that it is streaming when somebody asks for its models, so a busy
+    // upstream is asked for its health only.
+    const bool busy = upstream.models()->known && upstream.outstanding() > 0;
+    const bool models_are_due = !busy && !upstream.health.ejected() && now >= models_due;
     if (!models_are_due && !upstream.health.ProbeIsDue(now, options.interval.count() * 1'000'000))
       continue;
-    ProbeOnce(fiber, upstream, options.timeout, clock, logger);
+    if (!models_are_due && upstream.models()->known &&
+        (ProbeOnce(fiber, upstream, "/health", options.timeout, clock, logger) || busy)) {
+      continue;
+    }
+    ProbeOnce(fiber, upstream, kModelsPath, options.timeout, clock, logger);
     // An upstream that is not known yet is asked again at the next interval, not only in a minute.
     models_due = upstream.models()->known ? now + models_interval
                                           : now + options.interval.count() * 1'000'000;

@@ -83,6 +83,14 @@ void EngineFinder::Run(net::Fiber& fiber) {
 
 void EngineFinder::Round(net::Fiber& fiber) {
   for (const std::string& url : roster_.Due(clock_.Now())) {
+    if (roster_.IsIdentified(url, clock_.Now())) {
+      const int status = Fetch(fiber, client_, url + "/health", options_.timeout).status;
+      if (fiber.cancelled()) return;
+      if (status > 0 && status < 500) {  // One that has no such path is there all the same.
+        roster_.RecordHealthy(url, clock_.Now());
+        continue;
+      }
+    }
     const ProbeResult result = ProbeEngine(url, [&](const std::string& target) {
       return Fetch(fiber, client_, target, options_.timeout);
     });

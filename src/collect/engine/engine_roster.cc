@@ -7,6 +7,7 @@ namespace {
 
 constexpr Duration kLongestPatience{600'000};
 constexpr Duration kForgetAfter{600'000};
+constexpr int kIdentifyAgain = 10;  // Rounds.
 
 std::string WithoutSlash(std::string url) {
   while (!url.empty() && url.back() == '/')
@@ -59,6 +60,22 @@ std::vector<std::string> EngineRoster::Due(Timestamp now) const {
   return due;
 }
 
+bool EngineRoster::IsIdentified(const std::string& url, Timestamp now) const {
+  const auto found = addresses_.find(url);
+  if (found == addresses_.end() || !found->second.up) return false;
+  const Address& address = found->second;
+  if (address.identity.serves_api && address.identity.models.empty()) return false;  // It is still loading.
+  // Of a server without metrics nothing new is to be learned.
+  return address.identity.metrics_path.empty() || now - address.identified < kIdentifyAgain * interval_;
+}
+
+void EngineRoster::RecordHealthy(const std::string& url, Timestamp now) {
+  const auto found = addresses_.find(url);
+  if (found == addresses_.end()) return;
+  found->second.next_probe = now + interval_ / 2;
+  found->second.last_seen = now;
+}
+
 void EngineRoster::Record(const std::string& url, const ProbeResult& result, Timestamp now) {
   const auto found = addresses_.find(url);
   if (found == addresses_.end()) return;
@@ -69,6 +86,7 @@ void EngineRoster::Record(const std::string& url, const ProbeResult& result, Tim
   if (address.up) {
     address.known = true;
     address.last_seen = now;
+    address.identified = now;
     address.identity = result.identity;
     address.patience = Duration(0);
     return;

@@ -72,6 +72,24 @@ TEST(EngineRoster, FoundLostForgottenAndFoundAgain) {
   EXPECT_THAT(roster.engines()[0].identity.models, ElementsAre("deepseek-r1"));
 }
 
+TEST(EngineRoster, AnEngineIsAskedWhoItIsNowAndThenOnly) {
+  EngineRoster roster(EngineFinderOptions{});
+  EXPECT_FALSE(roster.IsIdentified(kLocal, Timestamp{0}));
+  roster.Record(kLocal, Vllm(), Timestamp{0});
+  EXPECT_TRUE(roster.IsIdentified(kLocal, Timestamp{30'000}));
+  roster.RecordHealthy(kLocal, Timestamp{30'000});
+  EXPECT_THAT(roster.Due(Timestamp{31'000}), Not(Contains(kLocal)));
+  EXPECT_THAT(roster.Due(Timestamp{60'000}), Contains(kLocal));
+  EXPECT_FALSE(roster.IsIdentified(kLocal, Timestamp{300'000}));
+  roster.Record(kLocal, {ProbeOutcome::kNobody, {}}, Timestamp{300'000});
+  EXPECT_FALSE(roster.IsIdentified(kLocal, Timestamp{300'001}));
+  // One without metrics has nothing new to say; one without a model is still loading.
+  roster.Record(kLocal, {ProbeOutcome::kEngine, {"openai", "", {"m"}, "", true}}, Timestamp{400'000});
+  EXPECT_TRUE(roster.IsIdentified(kLocal, Timestamp{4'000'000}));
+  roster.Record(kLocal, {ProbeOutcome::kEngine, {"openai", "", {}, "", true}}, Timestamp{4'000'000});
+  EXPECT_FALSE(roster.IsIdentified(kLocal, Timestamp{4'000'001}));
+}
+
 TEST(EngineRoster, ConfiguredStaysForEver) {
   EngineFinderOptions options;
   options.urls = {"http://gpu1:8000"};
