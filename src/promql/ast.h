@@ -11,8 +11,13 @@
 #include "base/time.h"
 #include "model/matcher.h"
 
-// The syntax tree of a PromQL expression. Values only; parser.h makes it, printer.h writes it back, evaluators read
-// it. Positions are byte offsets into the query text, so that messages can say line:column.
+// The syntax tree of a PromQL expression. Values only; parser.h makes it, printer.h writes it back,
+// evaluators read it. Positions are byte offsets into the query text, so that messages can say
+// line:column.
+//
+// How deep a tree is: everything nests at most ParserOptions::max_depth deep, but for one thing:
+// the left operands of BinaryExpr. `1 + 1 + 1 …` is as deep as the query is long, so whatever walks
+// a tree goes down `lhs` in a loop.
 
 namespace sonde::promql {
 
@@ -78,15 +83,25 @@ T* If(Expr& expr) {
 }
 
 enum class DurationOp : std::uint8_t {
-  kAdd, kSub, kMul, kDiv, kMod, kPow,
-  kNegate,             ///< lhs only.
-  kPlus,               ///< Unary plus, kept for the printer; lhs only.
-  kStep, kRange,       ///< step(), range(): no operands.
-  kMinOf, kMaxOf,      ///< min_of(lhs, rhs), max_of(lhs, rhs)
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMod,
+  kPow,
+  kNegate,  ///< lhs only.
+  kPlus,    ///< Unary plus, kept for the printer; lhs only.
+  kStep,
+  kRange,  ///< step(), range(): no operands.
+  kMinOf,
+  kMaxOf,  ///< min_of(lhs, rhs), max_of(lhs, rhs)
 };
 
-/// An arithmetic expression in a place where a duration stands: `[5m * 2]`, `offset (step() + 1m)`. Leaves are
-/// NumberExpr in seconds. Evaluated (ResolveDurations) before the query runs, since step() and range() depend on it.
+std::string_view ToString(DurationOp op);
+
+/// An arithmetic expression in a place where a duration stands: `[5m * 2]`, `offset (step() + 1m)`.
+/// Leaves are NumberExpr in seconds. Evaluated (ResolveDurations) before the query runs, since
+/// step() and range() depend on it.
 struct DurationExpr final : Expr {
   static constexpr ExprKind kKind = ExprKind::kDuration;
   DurationExpr() : Expr(kKind) {}
@@ -118,7 +133,7 @@ struct AtModifier {
 
 /// `offset 5m` or `offset (<duration expression>)`.
 struct OffsetModifier {
-  Duration value{0};             ///< The literal, or what ResolveDurations computed.
+  Duration value{0};                   ///< The literal, or what ResolveDurations computed.
   std::unique_ptr<DurationExpr> expr;  ///< Null for a literal.
 };
 
@@ -131,11 +146,12 @@ struct RangeLength {
 struct VectorSelector final : Expr {
   static constexpr ExprKind kKind = ExprKind::kVectorSelector;
   VectorSelector() : Expr(kKind) {}
-  std::string name;               ///< "" if the name stands in no matcher, or only in a non-equality one.
-  std::vector<Matcher> matchers;  ///< All, `__name__` included, in the order written (the name last, as the reference).
+  std::string name;  ///< "" if the name stands in no matcher, or only in a non-equality one.
+  std::vector<Matcher> matchers;  ///< All, `__name__` included, in the order written (the name
+                                  ///< last, as the reference).
   OffsetModifier offset;
   AtModifier at;
-  bool anchored = false;          ///< Extended range selectors.
+  bool anchored = false;  ///< Extended range selectors.
   bool smoothed = false;
   bool bypass_empty_matcher_check = false;
 };
@@ -169,7 +185,20 @@ struct CallExpr final : Expr {
 };
 
 enum class AggregateOp : std::uint8_t {
-  kSum, kAvg, kMin, kMax, kCount, kGroup, kStddev, kStdvar, kTopk, kBottomk, kQuantile, kCountValues, kLimitk, kLimitRatio,
+  kSum,
+  kAvg,
+  kMin,
+  kMax,
+  kCount,
+  kGroup,
+  kStddev,
+  kStdvar,
+  kTopk,
+  kBottomk,
+  kQuantile,
+  kCountValues,
+  kLimitk,
+  kLimitRatio,
 };
 std::string_view ToString(AggregateOp op);
 
@@ -184,26 +213,41 @@ struct AggregateExpr final : Expr {
 };
 
 enum class BinaryOp : std::uint8_t {
-  kAdd, kSub, kMul, kDiv, kMod, kPow, kAtan2,
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMod,
+  kPow,
+  kAtan2,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
   kTrimUpper,  ///< `</`: keep observations below.
   kTrimLower,  ///< `>/`
-  kAnd, kOr, kUnless,
+  kAnd,
+  kOr,
+  kUnless,
 };
 std::string_view ToString(BinaryOp op);
 constexpr bool IsComparison(BinaryOp op) {
   return op >= BinaryOp::kEqual && op <= BinaryOp::kGreaterEqual;
 }
-constexpr bool IsSetOperator(BinaryOp op) { return op >= BinaryOp::kAnd; }
+constexpr bool IsSetOperator(BinaryOp op) {
+  return op >= BinaryOp::kAnd;
+}
 
 enum class MatchCardinality : std::uint8_t { kOneToOne, kManyToOne, kOneToMany, kManyToMany };
 
 /// How the two sides of a vector-vector operator find each other. Absent when a side is a scalar.
 struct VectorMatching {
   MatchCardinality cardinality = MatchCardinality::kOneToOne;
-  bool on = false;                    ///< `on(labels)`, else `ignoring(labels)`.
+  bool on = false;  ///< `on(labels)`, else `ignoring(labels)`.
   std::vector<std::string> labels;
-  std::vector<std::string> include;   ///< Of group_left/group_right.
+  std::vector<std::string> include;  ///< Of group_left/group_right.
   std::optional<double> fill_left;
   std::optional<double> fill_right;
 };
@@ -211,6 +255,7 @@ struct VectorMatching {
 struct BinaryExpr final : Expr {
   static constexpr ExprKind kKind = ExprKind::kBinary;
   BinaryExpr() : Expr(kKind) {}
+  ~BinaryExpr() override;  ///< Takes the left operands apart in a loop.
   BinaryOp op = BinaryOp::kAdd;
   ExprPtr lhs;
   ExprPtr rhs;

@@ -17,9 +17,9 @@
 #include "promql/parser.h"
 #include "storage/storage.h"
 
-// What it takes to evaluate a query, and what comes out. Two evaluators answer the same interface: the naive one
-// (naive_evaluator.h), which follows the specification step by step and is the oracle, and the fast one
-// (engine.cc), which is what the server uses.
+// What it takes to evaluate a query, and what comes out. Two evaluators answer the same interface:
+// the naive one (naive_evaluator.h), which follows the specification step by step and is the
+// oracle, and the fast one (engine.cc), which is what the server uses.
 
 namespace sonde::promql {
 
@@ -33,7 +33,8 @@ struct SamplePoint {
 /// One series of a result.
 struct ResultSeries {
   Labels labels;
-  std::vector<SamplePoint> points;  ///< One per step that has a value; exactly one in an instant vector.
+  std::vector<SamplePoint>
+      points;  ///< One per step that has a value; exactly one in an instant vector.
 };
 
 struct ScalarResult {
@@ -45,20 +46,22 @@ struct StringResult {
   std::string v;
 };
 struct VectorResult {
-  std::vector<ResultSeries> series;  ///< In evaluation order (sort() matters), each with one point at the query's time.
+  std::vector<ResultSeries>
+      series;  ///< In evaluation order (sort() matters), each with one point at the query's time.
 };
 struct MatrixResult {
   std::vector<ResultSeries> series;  ///< Sorted by labels.
 };
 
-/// Notes for the user. Texts without the "PromQL warning: " prefix but with the position " (1:7)", deduplicated.
+/// Notes for the user. Texts without the "PromQL warning: " prefix but with the position " (1:7)",
+/// deduplicated.
 struct Annotations {
   std::vector<std::string> warnings;
   std::vector<std::string> infos;
 };
 
 struct QueryStatistics {
-  std::uint64_t samples_read = 0;    ///< totalQueryableSamples
+  std::uint64_t samples_read = 0;  ///< totalQueryableSamples
   std::uint64_t peak_samples = 0;
   double queue_seconds = 0;
   double prepare_seconds = 0;
@@ -84,11 +87,14 @@ struct QueryRange {
 struct EvalOptions {
   Duration lookback{5 * 60'000};
   Duration default_subquery_step{60'000};  ///< global.evaluation_interval
-  std::uint64_t max_samples = 50'000'000;  ///< In memory at once; beyond: kLimit "query processing would load too many samples into memory in query execution".
-  Duration timeout{120'000};               ///< Beyond: kTimeout.
-  bool delayed_name_removal = false;       ///< promql-delayed-name-removal
-  bool use_start_timestamps = false;       ///< use-start-timestamps
+  std::uint64_t max_samples =
+      50'000'000;  ///< In memory at once; beyond: kLimit "query processing would load too many
+                   ///< samples into memory in query execution".
+  Duration timeout{120'000};          ///< Beyond: kTimeout.
+  bool delayed_name_removal = false;  ///< promql-delayed-name-removal
+  bool use_start_timestamps = false;  ///< use-start-timestamps
   bool type_and_unit_labels = false;
+  std::string query;  ///< The text that was parsed: annotations count lines and columns in it.
 };
 
 /// Lets another thread end a query: it returns kCancelled soon after. Thread-safe.
@@ -106,8 +112,8 @@ class Evaluator {
  public:
   virtual ~Evaluator() = default;
 
-  /// `expr` is not changed. Errors: kInvalid (an evaluation error: HTTP 422), kLimit, kTimeout, kCancelled, or what the
-  /// store returned.
+  /// `expr` is not changed. Errors: kInvalid (an evaluation error: HTTP 422), kLimit, kTimeout,
+  /// kCancelled, or what the store returned.
   virtual Result<QueryResult> Evaluate(const Expr& expr, const QueryRange& range,
                                        const storage::Queryable& store, const EvalOptions& options,
                                        const CancelFlag* cancel) const = 0;

@@ -6,30 +6,112 @@
 
 #include "promql/ast.h"
 
-// The signatures of the 90 functions (facts: Prometheus docs/querying/functions.md). How each computes is the evaluators'
-// business.
+// The signatures of the 90 functions (facts: Prometheus docs/querying/functions.md). How each
+// computes is the evaluators' business.
 
 namespace sonde::promql {
 
 enum class FunctionId : std::uint8_t {
-  kAbs, kAbsent, kAbsentOverTime, kAcos, kAcosh, kAsin, kAsinh, kAtan, kAtanh, kAvgOverTime, kCeil, kChanges, kClamp,
-  kClampMax, kClampMin, kCos, kCosh, kCountOverTime, kDaysInMonth, kDayOfMonth, kDayOfWeek, kDayOfYear, kDeg, kDelta,
-  kDeriv, kDoubleExponentialSmoothing, kEnd, kExp, kFirstOverTime, kFloor, kHistogramAvg, kHistogramCount,
-  kHistogramFraction, kHistogramQuantile, kHistogramQuantiles, kHistogramStddev, kHistogramStdvar, kHistogramSum, kHour,
-  kIdelta, kIncrease, kInfo, kIrate, kLabelJoin, kLabelReplace, kLastOverTime, kLn, kLog10, kLog2, kMadOverTime, kMaxOf,
-  kMaxOverTime, kMinOf, kMinOverTime, kMinute, kMonth, kPi, kPredictLinear, kPresentOverTime, kQuantileOverTime, kRad,
-  kRange, kRate, kResets, kRound, kScalar, kSgn, kSin, kSinh, kSort, kSortByLabel, kSortByLabelDesc, kSortDesc, kSqrt,
-  kStart, kStartTimestamp, kStddevOverTime, kStdvarOverTime, kStep, kSumOverTime, kTan, kTanh, kTime, kTimestamp,
-  kTsOfFirstOverTime, kTsOfLastOverTime, kTsOfMaxOverTime, kTsOfMinOverTime, kVector, kYear,
+  kAbs,
+  kAbsent,
+  kAbsentOverTime,
+  kAcos,
+  kAcosh,
+  kAsin,
+  kAsinh,
+  kAtan,
+  kAtanh,
+  kAvgOverTime,
+  kCeil,
+  kChanges,
+  kClamp,
+  kClampMax,
+  kClampMin,
+  kCos,
+  kCosh,
+  kCountOverTime,
+  kDaysInMonth,
+  kDayOfMonth,
+  kDayOfWeek,
+  kDayOfYear,
+  kDeg,
+  kDelta,
+  kDeriv,
+  kDoubleExponentialSmoothing,
+  kEnd,
+  kExp,
+  kFirstOverTime,
+  kFloor,
+  kHistogramAvg,
+  kHistogramCount,
+  kHistogramFraction,
+  kHistogramQuantile,
+  kHistogramQuantiles,
+  kHistogramStddev,
+  kHistogramStdvar,
+  kHistogramSum,
+  kHour,
+  kIdelta,
+  kIncrease,
+  kInfo,
+  kIrate,
+  kLabelJoin,
+  kLabelReplace,
+  kLastOverTime,
+  kLn,
+  kLog10,
+  kLog2,
+  kMadOverTime,
+  kMaxOf,
+  kMaxOverTime,
+  kMinOf,
+  kMinOverTime,
+  kMinute,
+  kMonth,
+  kPi,
+  kPredictLinear,
+  kPresentOverTime,
+  kQuantileOverTime,
+  kRad,
+  kRange,
+  kRate,
+  kResets,
+  kRound,
+  kScalar,
+  kSgn,
+  kSin,
+  kSinh,
+  kSort,
+  kSortByLabel,
+  kSortByLabelDesc,
+  kSortDesc,
+  kSqrt,
+  kStart,
+  kStartTimestamp,
+  kStddevOverTime,
+  kStdvarOverTime,
+  kStep,
+  kSumOverTime,
+  kTan,
+  kTanh,
+  kTime,
+  kTimestamp,
+  kTsOfFirstOverTime,
+  kTsOfLastOverTime,
+  kTsOfMaxOverTime,
+  kTsOfMinOverTime,
+  kVector,
+  kYear,
 };
 
 struct Function {
   FunctionId id;
   std::string_view name;
-  std::span<const ValueType> arguments;  ///< Of the required and optional arguments; the last repeats if variadic.
-  int variadic = 0;                      ///< 0: exact; n > 0: the last n are optional; -1: the last repeats 0 or more times.
+  std::span<const ValueType> arguments;  ///< The last type repeats if variadic.
+  int variadic = 0;  ///< 0: exactly `arguments`. Else the last is optional and stands up to n times
+                     ///< (-1: any number).
   ValueType result = ValueType::kVector;
-  bool experimental = false;             ///< Behind promql-experimental-functions.
+  bool experimental = false;  ///< Behind promql-experimental-functions.
 };
 
 /// Null if there is no such function.

@@ -6,7 +6,8 @@
 
 namespace sonde::promql {
 
-/// The canonical text, byte for byte the reference's Expr.String(): rule queries and error messages are made of it.
+/// The canonical text, byte for byte the reference's Expr.String(): rule queries and error messages
+/// are made of it.
 std::string Print(const Expr& expr);
 
 /// The multi-line form of /api/v1/format_query (Expr.Pretty).
