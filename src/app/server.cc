@@ -1,0 +1,459 @@
+#include "app/server.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "api/self_metrics.h"
+#include "app/features.h"
+#include "app/packs.h"
+#include "app/version.h"
+#include "base/duration.h"
+#include "base/glob.h"
+#include "config/mapping_file.h"
+#include "tsdb/block_meta.h"
+
+namespace sonde::app {
+namespace {
+
+// Without a file: this machine, Sonde itself and the engines that are found, each 15 s (engines: 5 s).
+constexpr std::string_view kDefaultConfig = "global: {scrape_interval: 15s}\n";
+constexpr std::uint64_t kMaxMappingBytes = 16U << 20;
+
+std::size_t Cores() { return std::max(1U, std::thread::hardware_concurrency()); }
+
+std::optional<std::string> EnvironmentVariable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
+std::string HostName() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "localhost";
+}
+
+/// "/sonde" of "http://proxy/sonde/"; "" for the root.
+std::string PathOf(const std::string& external_url) {
+  const auto url = net::Url::Parse(external_url);
+  std::string path = url ? url->path : external_url;
+  while (path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+Result<tsdb::Options> StoreOptions(const ServeOptions& options, const config::Config& config) {
+  tsdb::Options store;
+  store.directory = options.storage_path;
+  if (!options.retention_time.empty()) {
+    auto retention = ParseDuration(options.retention_time);
+    if (!retention) return std::move(retention).error().Wrap("--storage.tsdb.retention.time");
+    store.retention = *retention;
+  } else {
+    store.retention = config.storage.retention.value_or(TRY(ParseDuration(kDefaultRetention)));
+  }
+  store.max_series = options.max_series;
+  store.wal_segment_bytes = options.wal_segment_bytes;
+  store.wal_compression = options.wal_compression == "none"   ? tsdb::WalCompression::kNone
+                          : options.wal_compression == "zstd" ? tsdb::WalCompression::kZstd
+                                                              : tsdb::WalCompression::kSnappy;
+  store.fsync = options.fsync == "always"    ? tsdb::FsyncPolicy::kAlways
+                : options.fsync == "segment" ? tsdb::FsyncPolicy::kSegment
+                                             : tsdb::FsyncPolicy::kInterval;
+  return store;
+}
+
+Result<api::QueryOptions> QueryOptionsOf(const ServeOptions& options, const config::Config& config) {
+  api::QueryOptions query;
+  query.parser = ParserOptionsOf(options.features);
+  SetEvalFeatures(options.features, query.eval);
+  auto lookback = ParseDuration(options.lookback_delta);
+  if (!lookback) return std::move(lookback).error().Wrap("--query.lookback-delta");
+  auto timeout = ParseDuration(options.query_timeout);
+  if (!timeout) return std::move(timeout).error().Wrap("--query.timeout");
+  query.eval.lookback = *lookback;
+  query.eval.timeout = *timeout;
+  query.eval.max_samples = options.max_samples;
+  query.eval.default_subquery_step = config.global.evaluation_interval;
+  return query;
+}
+
+std::vector<api::NamedCount> Counts(const std::vector<tsdb::NamedCount>& counts) {
+  std::vector<api::NamedCount> out;
+  out.reserve(counts.size());
+  for (const tsdb::NamedCount& count : counts) out.push_back({count.name, count.count});
+  return out;
+}
+
+scrape::ScrapeOptions InternalJob(const char* name, Duration interval) {
+  scrape::ScrapeOptions job;
+  job.job_name = name;
+  job.interval = interval;
+  job.timeout = std::min(interval, Duration(10'000));
+  return job;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::Start(ServeOptions options, LogSink& sink, std::function<void()> quit) {
+  const LogLevel level = TRY(ParseLogLevel(options.log_level));
+  std::unique_ptr<Server> server(new Server(std::move(options), sink, level, std::move(quit)));
+  if (Status status = server->StartAll(); !status) {
+    server->Stop();
+    return std::move(status).error();
+  }
+  return server;
+}
+
+Server::Server(ServeOptions options, LogSink& sink, LogLevel level, std::function<void()> quit)
+    : options_(std::move(options)),
+      logger_(sink, clock_, level, options_.log_format == "json" ? LogFormat::kJson : LogFormat::kLogfmt),
+      started_(clock_.Now()),
+      quit_(std::move(quit)),
+      ingest_workers_(Cores(), "work"),
+      query_workers_(std::min<std::size_t>(options_.max_concurrency, std::max<std::size_t>(2, Cores())), "query") {}
+
+Server::~Server() { Stop(); }
+
+Status Server::StartAll() {
+  const api::BuildStatus build = BuildInfo();
+  logger_.Info("starting Sonde", {{"version", build.version}, {"revision", build.revision}});
+  for (const std::string& flag : options_.ignored_flags) {
+    logger_.Warn("this flag of Prometheus has no effect here", {{"flag", "--" + flag}});
+  }
+  for (const std::string& feature : UnknownFeatures(options_.features)) {
+    logger_.Warn("unknown feature in --enable-feature", {{"feature", feature}});
+  }
+  TRY(Configure());
+  const auto loaded = config();
+  TRY(StartApi());
+  TRY(OpenStore(*loaded));
+  TRY(StartSources(*loaded));
+  api_->Attach({*database_, *evaluator_, *write_receiver_, *scraper_, [this](std::string_view metric) {
+                  std::vector<api::StoredMetadata> all;
+                  for (tsdb::MetadataTable::Entry& entry : database_->metadata(metric, 0)) {
+                    all.push_back({std::move(entry.metric), std::move(entry.variants)});
+                  }
+                  return all;
+                }});
+  const Duration took(clock_.Now().ms - started_.ms);
+  logger_.Info("ready", {{"web", "http://" + options_.web_listen_addresses.front()},
+                         {"gateway", gateway_ == nullptr ? "off" : "http://" + GatewayOptionsOf(*loaded).listen_address},
+                         {"after", took}});
+  return OkStatus();
+}
+
+// ------------------------------------------------------------------------------------------- configuration
+
+Result<std::shared_ptr<const config::Config>> Server::LoadConfig() {
+  const config::LoadOptions load{.environment = EnvironmentVariable};
+  auto config = options_.config_file.empty() ? config::Parse(env_, kDefaultConfig, "", load)
+                                             : config::Load(env_, options_.config_file, load);
+  if (!config) return config;
+  for (const std::string& warning : (*config)->warnings) {
+    logger_.Warn("configuration", {{"warning", warning}});
+  }
+  return config;
+}
+
+std::shared_ptr<const config::Config> Server::config() const {
+  MutexLock lock(config_mutex_);
+  return config_;
+}
+
+Status Server::Configure() {
+  for (const std::string& engine : options_.engines) {
+    if (auto url = net::Url::Parse(engine); !url) return std::move(url).error().Wrap("--engine");
+  }
+  auto loaded = TRY(LoadConfig());
+  {
+    MutexLock lock(config_mutex_);
+    config_ = loaded;
+    config_loaded_ = clock_.Now();
+  }
+  TRY(CompileMapper(*loaded));
+  if (options_.host && loaded->sonde.host.enabled) {
+    host_ = TRY(collect::HostCollector::Make(loaded->sonde.host_collector, clock_, logger_));
+  }
+  return OkStatus();
+}
+
+Status Server::CompileMapper(const config::Config& config) {
+  std::vector<collect::MappingFile> files;
+  for (const EmbeddedFile& file : PacksFiles()) {
+    if (!file.path.starts_with("mappings/")) continue;
+    files.push_back(TRY(config::ParseMappingFile(file.contents, file.path)));
+  }
+  for (const std::string& pattern : config.sonde.mapping_files) {
+    const auto paths = TRY(ExpandGlob(env_, pattern));
+    for (const auto& path : paths) {
+      const std::string name(path);
+      const std::string text = TRY(env_.ReadFile(name, kMaxMappingBytes));
+      files.push_back(TRY(config::ParseMappingFile(text, name)));
+    }
+  }
+  mapper_ = TRY(collect::VocabularyMapper::Compile(std::move(files), config.sonde.vocabulary_prefix));
+  return OkStatus();
+}
+
+gateway::GatewayOptions Server::GatewayOptionsOf(const config::Config& config) const {
+  gateway::GatewayOptions options = config.sonde.gateway;
+  if (!options_.gateway_listen_address.empty()) options.listen_address = options_.gateway_listen_address;
+  return options;
+}
+
+Status Server::Reload() {
+  MutexLock reload_lock(reload_mutex_);
+  const auto before = config();
+  Status status = [&]() -> Status {
+    const auto loaded = TRY(LoadConfig());
+    if (engines_ != nullptr) TRY(engines_->Reload(GatewayOptionsOf(*loaded), loaded->scrape));
+    ApplyScrapeConfig(*loaded);
+    const auto warn_if = [&](bool changed, const char* what) {
+      if (changed) logger_.Warn("this change needs a restart", {{"section", what}});
+    };
+    warn_if(loaded->sonde.vocabulary_prefix != before->sonde.vocabulary_prefix, "sonde.vocabulary.prefix");
+    warn_if(loaded->sonde.mapping_files != before->sonde.mapping_files, "sonde.mappings");
+    warn_if(loaded->sonde.engines.urls != before->sonde.engines.urls, "sonde.engines.targets");
+    warn_if(loaded->sonde.host.enabled != before->sonde.host.enabled ||
+                loaded->sonde.host.interval != before->sonde.host.interval, "sonde.host");
+    warn_if(GatewayOptionsOf(*loaded).listen_address != GatewayOptionsOf(*before).listen_address,
+            "sonde.gateway.listen_address");
+    warn_if(loaded->storage.retention != before->storage.retention, "storage.tsdb.retention.time");
+    MutexLock lock(config_mutex_);
+    config_ = loaded;
+    config_loaded_ = clock_.Now();
+    return OkStatus();
+  }();
+  MutexLock lock(config_mutex_);
+  reload_ok_ = status.ok();
+  if (status) {
+    logger_.Info("configuration reloaded", {{"file", options_.config_file}});
+  } else {
+    logger_.Error("configuration not reloaded; the old one stays in effect", {{"err", status.error()}});
+  }
+  return status;
+}
+
+// ----------------------------------------------------------------------------------------------------- API
+
+Status Server::StartApi() {
+  const std::string external_prefix = PathOf(options_.external_url);
+  const std::string route_prefix = options_.route_prefix.empty() ? external_prefix : PathOf(options_.route_prefix);
+  web_ui_ = std::make_unique<webui::WebUi>(webui::DistFiles(), external_prefix);
+
+  const api::BuildStatus build = BuildInfo();
+  api::AddProcessMetrics(registry_, build.version, build.revision);
+  registry_.AddCallback("sonde_config_last_reload_successful", "1 if the last reload of the configuration worked.",
+                        instrument::FamilyType::kGauge, [this] {
+                          MutexLock lock(config_mutex_);
+                          return reload_ok_ ? 1.0 : 0.0;
+                        });
+
+  api::ApiOptions api_options;
+  api_options.route_prefix = route_prefix;
+  api_options.cors_origin = options_.cors_origin;
+  api_options.enable_lifecycle = options_.enable_lifecycle;
+  api_options.enable_remote_write = options_.enable_remote_write;
+  api::ApiContext context = MakeApiContext();
+  context.query = TRY(QueryOptionsOf(options_, *config()));
+  api_ = TRY(api::Api::Make(std::move(api_options), std::move(context)));
+
+  net::HttpServerOptions server_options;
+  server_options.max_connections = options_.max_connections;
+  auto idle = ParseDuration(options_.read_timeout);
+  if (!idle) return std::move(idle).error().Wrap("--web.read-timeout");
+  server_options.idle_timeout = *idle;
+  for (const std::string& text : options_.web_listen_addresses) {
+    auto address = net::ListenAddress::Parse(text);
+    if (!address) return std::move(address).error().Wrap("--web.listen-address");
+    auto server = std::make_unique<net::HttpServer>(
+        loops_, server_options,
+        [this](net::Fiber& fiber, net::HttpRequest& request, net::HttpResponse& response) {
+          api_->Handle(fiber, request, response);
+        },
+        logger_.With("web"), registry_, "web");
+    TRY(server->Start(*address));
+    web_servers_.push_back(std::move(server));
+  }
+  return OkStatus();
+}
+
+api::ApiContext Server::MakeApiContext() {
+  api::ApiContext context{.query_workers = query_workers_,
+                          .ingest_workers = ingest_workers_,
+                          .clock = clock_,
+                          .registry = registry_,
+                          .status = MakeStatusSources(),
+                          .query = {},
+                          .reload = [this] { return Reload(); },
+                          .quit = quit_,
+                          .host_page = {},
+                          .page = [this](net::HttpRequest& request, net::HttpResponse& response, std::string_view path) {
+                            web_ui_->Serve(request, response, path);
+                          }};
+  if (host_ != nullptr) context.host_page = [this] { return host_->Collect(); };
+  return context;
+}
+
+api::StatusSources Server::MakeStatusSources() {
+  api::StatusSources status;
+  status.build = BuildInfo();
+  status.flags = options_.flags;
+  status.runtime = [this] { return Runtime(); };
+  status.config_yaml = [this] { return config()->yaml; };
+  status.tsdb = [this](std::size_t limit) { return StoreStatus(limit); };
+  status.block_metas = [this] {
+    std::vector<std::string> metas;
+    for (const tsdb::BlockMeta& block : database_->blocks()) metas.push_back(tsdb::FormatBlockMeta(block));
+    return metas;
+  };
+  status.wal_replay = [this] { return api::WalReplayStatus{replay_.min, replay_.max, replay_.current}; };
+  return status;
+}
+
+api::RuntimeStatus Server::Runtime() const {
+  api::RuntimeStatus runtime;
+  runtime.start_time = started_;
+  runtime.server_time = clock_.Now();
+  std::error_code ignored;
+  runtime.working_directory = std::filesystem::current_path(ignored).string();
+  runtime.hostname = HostName();
+  for (std::filesystem::directory_iterator it("/proc/self/task", ignored), end; it != end; it.increment(ignored)) {
+    ++runtime.threads;
+  }
+  const auto loaded = config();
+  const std::string configured = loaded->storage.retention ? FormatDuration(*loaded->storage.retention)
+                                                           : std::string(kDefaultRetention);
+  runtime.storage_retention = options_.retention_time.empty() ? configured : options_.retention_time;
+  MutexLock lock(config_mutex_);
+  runtime.reload_success = reload_ok_;
+  runtime.last_config_time = config_loaded_;
+  return runtime;
+}
+
+api::TsdbStatus Server::StoreStatus(std::size_t limit) const {
+  const tsdb::HeadStats head = database_->head_stats();
+  const tsdb::Cardinality cardinality = database_->cardinality(limit);
+  api::TsdbStatus status;
+  status.series = head.series;
+  status.label_pairs = cardinality.label_pairs;
+  status.chunks = head.chunks;
+  status.min_time = head.min_time;
+  status.max_time = head.max_time;
+  status.series_by_metric = Counts(cardinality.series_by_metric);
+  status.values_by_label = Counts(cardinality.values_by_label);
+  status.memory_by_label = Counts(cardinality.bytes_by_label);
+  status.series_by_label_pair = Counts(cardinality.series_by_pair);
+  return status;
+}
+
+// ---------------------------------------------------------------------------------------- the way of the data
+
+Status Server::OpenStore(const config::Config& config) {
+  tsdb::Options store = TRY(StoreOptions(options_, config));
+  database_ = TRY(tsdb::Database::Open(env_, clock_, logger_.With("tsdb"), registry_, std::move(store), &replay_));
+  database_->Start();
+  evaluator_ = promql::NewEvaluator(clock_);
+  write_receiver_ = std::make_unique<remote::WriteReceiver>(*database_, clock_, registry_,
+                                                            remote::WriteReceiverOptions{}, mapper_.get());
+  return OkStatus();
+}
+
+Status Server::StartSources(const config::Config& config) {
+  scraper_ = std::make_unique<scrape::Scraper>(
+      scrape::ScraperContext{.store = *database_,
+                             .clock = clock_,
+                             .env = env_,
+                             .pool = ingest_workers_,
+                             .loops = loops_,
+                             .registry = registry_,
+                             .logger = logger_.With("scrape"),
+                             .mapper = mapper_.get(),
+                             .user_agent = "Sonde/" + BuildInfo().version,
+                             .host_name = HostName()},
+      scrape::ScraperOptions{.max_body_bytes = config.sonde.max_body_bytes,
+                             .max_bodies_in_memory_bytes = config.sonde.max_bodies_in_memory_bytes});
+  discoverer_ = std::make_unique<discovery::Discoverer>(
+      discovery::Discoverer::Context{.env = env_,
+                                     .clock = clock_,
+                                     .pool = ingest_workers_,
+                                     .loops = loops_,
+                                     .registry = registry_,
+                                     .logger = logger_.With("discovery"),
+                                     .parse_yaml = config::ParseTargetGroupsYaml,
+                                     .user_agent = "Sonde/" + BuildInfo().version},
+      [this](const std::string& job, std::vector<discovery::TargetGroup> groups) {
+        scraper_->SetTargets(job, std::move(groups));
+      });
+  AddInternalTargets(config);
+  ApplyScrapeConfig(config);
+  scraper_->Start();
+  discoverer_->Start();
+
+  const gateway::GatewayOptions gateway_options = GatewayOptionsOf(config);
+  if (options_.gateway) {
+    gateway_ = TRY(gateway::Gateway::Create(loops_, gateway_options, clock_, logger_, registry_));
+    TRY(gateway_->Start());
+  }
+  EngineWiring::Options wiring;
+  wiring.finder = config.sonde.engines;
+  wiring.finder.autodetect = wiring.finder.autodetect && options_.engine_autodetect;
+  wiring.finder.urls.insert(wiring.finder.urls.end(), options_.engines.begin(), options_.engines.end());
+  for (const auto& server : web_servers_) wiring.finder.skip_ports.push_back(server->port());
+  if (gateway_ != nullptr) wiring.finder.skip_ports.push_back(gateway_->port());
+  wiring.scrape_interval = config.sonde.engine_scrape_interval;
+  wiring.gateway = gateway_options;
+  wiring.configured_jobs = config.scrape;
+  engines_ = std::make_unique<EngineWiring>(std::move(wiring), loops_, *scraper_, gateway_.get(), clock_, logger_, registry_);
+  engines_->Start();
+  return OkStatus();
+}
+
+void Server::AddInternalTargets(const config::Config& config) {
+  const std::string host_name = HostName();
+  if (host_ != nullptr) {
+    scraper_->AddInternal({.options = InternalJob("node", config.sonde.host.interval),
+                           .address = host_name,
+                           .labels = {},
+                           .format = wire::ExpositionFormat::kText,
+                           .render = [this] { return host_->Collect(); }});
+  }
+  if (config.sonde.self.enabled) {
+    scraper_->AddInternal({.options = InternalJob("sonde", config.sonde.self.interval),
+                           .address = host_name + ":" + std::to_string(web_port()),
+                           .labels = {},
+                           .format = wire::ExpositionFormat::kText,
+                           .render = [this] { return api::SelfMetricsPage(registry_, {}); }});
+  }
+}
+
+void Server::ApplyScrapeConfig(const config::Config& config) {
+  std::vector<discovery::JobDiscovery> jobs;
+  for (const auto& job : config.scrape) jobs.push_back({job->job_name, job->discovery, job->fingerprint});
+  scraper_->ApplyConfig(config.scrape, config.global.external_labels);
+  discoverer_->Apply(std::move(jobs));
+}
+
+void Server::Stop() {
+  if (stopped_.exchange(true)) return;
+  logger_.Info("stopping", {});
+  // In the order of the data's path: first what lets new work in.
+  if (api_ != nullptr) api_->Detach();
+  if (engines_ != nullptr) engines_->Stop();
+  if (gateway_ != nullptr) gateway_->Stop();
+  if (discoverer_ != nullptr) discoverer_->Stop();
+  if (scraper_ != nullptr) scraper_->Stop();
+  for (const auto& server : web_servers_) server->Stop();
+  loops_.Stop();
+  ingest_workers_.Stop();
+  query_workers_.Stop();
+  if (database_ != nullptr) database_->Stop();
+  logger_.Info("stopped", {});
+}
+
+}  // namespace sonde::app
