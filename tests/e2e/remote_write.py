@@ -21,7 +21,7 @@ with temporary_folder() as folder:
         assert request("POST", server.url + "/api/v1/write", snappy_literal(b"\x0a\xff\x01"), headers)[0] == 400
         assert request("POST", server.url + "/api/v1/write", b"{}", {"Content-Type": "application/json"})[0] == 415
         # A header that promises gigabytes is not believed.
-        assert request("POST", server.url + "/api/v1/write", b"\xff\xff\xff\xff\x0f" + b"\x00" * 100, headers)[0] == 400
+        assert request("POST", server.url + "/api/v1/write", b"\xff\xff\xff\xff\x0f" + b"\x00" * 100, headers)[0] == 413
         assert remote_write(server.url, [(labels, [(3, now)])])[0] == 204
         server.kill()
     server.log.close()
