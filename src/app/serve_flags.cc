@@ -124,6 +124,7 @@ void AddServeFlags(CLI::App& command, ServeOptions& o) {
       ->group(kSources);
   AddSwitch(command, "engine.autodetect", o.engine_autodetect, "Look for LLM engines on well-known local ports (on by default)", kSources);
   AddSwitch(command, "host", o.host, "Collect this machine's metrics (on by default)", kSources);
+  AddSwitch(command, "self", o.self, "Store Sonde's own metrics (on by default)", kSources);
   AddSwitch(command, "gateway", o.gateway, "Run the LLM gateway (on by default)", kSources);
   AddQueryFlags(command, o);
   command.add_option("--log.level", o.log_level, "debug, info, warn or error")
@@ -170,6 +171,7 @@ void CollectFlags(ServeOptions& o) {
       {"query.max-concurrency", std::to_string(o.max_concurrency)},
       {"query.max-samples", std::to_string(o.max_samples)},
       {"query.timeout", o.query_timeout},
+      {"self", yes(o.self)},
       {"storage.fsync", o.fsync},
       {"storage.max-series", std::to_string(o.max_series)},
       {"storage.tsdb.path", o.storage_path},

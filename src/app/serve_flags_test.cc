@@ -57,9 +57,10 @@ TEST(ServeFlags, ListenOnSeveralAddresses) {
 }
 
 TEST(ServeFlags, SwitchesHaveANoForm) {
-  const ServeOptions options = Parse({"--no-host", "--no-gateway", "--no-engine.autodetect",
+  const ServeOptions options = Parse({"--no-host", "--no-self", "--no-gateway", "--no-engine.autodetect",
                                       "--no-web.enable-remote-write-receiver", "--no-storage.tsdb.wal-compression"});
   EXPECT_FALSE(options.host);
+  EXPECT_FALSE(options.self);
   EXPECT_FALSE(options.gateway);
   EXPECT_FALSE(options.engine_autodetect);
   EXPECT_FALSE(options.enable_remote_write);

@@ -36,6 +36,7 @@ struct ServeOptions {
   bool enable_remote_write = true;
 
   bool host = true;                        ///< Collect this machine's metrics.
+  bool self = true;                        ///< Store Sonde's own metrics.
   bool gateway = true;
   bool engine_autodetect = true;           ///< Look for LLM engines on well-known local ports.
   std::vector<std::string> engines;        ///< URLs of engines to watch and to send requests to.

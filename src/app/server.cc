@@ -423,7 +423,7 @@ void Server::AddInternalTargets(const config::Config& config) {
                            .format = wire::ExpositionFormat::kText,
                            .render = [this] { return host_->Collect(); }});
   }
-  if (config.sonde.self.enabled) {
+  if (options_.self && config.sonde.self.enabled) {
     scraper_->AddInternal({.options = InternalJob("sonde", config.sonde.self.interval),
                            .address = host_name + ":" + std::to_string(web_port()),
                            .labels = {},

@@ -9,8 +9,7 @@ from harness import Server, remote_write, temporary_folder
 KILLS = int(os.environ.get("KILLS", "8"))
 WRITERS = 3
 SERIES_PER_WRITER = 20
-ALONE = ("--no-host", "--no-gateway", "--no-engine.autodetect")
-NOTHING_ELSE = "sonde: {self: {enabled: false}}\n"  # Samples of now would make those of an hour ago too old.
+ALONE = ("--no-host", "--no-self", "--no-gateway", "--no-engine.autodetect")
 
 
 class Writer(threading.Thread):
@@ -43,7 +42,7 @@ with temporary_folder() as folder:
     acknowledged = {number: [] for number in range(WRITERS)}
     random.seed(1)
     for kill in range(KILLS):
-        server = Server(folder, *ALONE, "--log.level=warn", config=NOTHING_ELSE)
+        server = Server(folder, *ALONE, "--log.level=warn")
         writers = [Writer(number, server.url, newest[number]) for number in range(WRITERS)]
         for writer in writers:
             writer.start()
@@ -56,7 +55,7 @@ with temporary_folder() as folder:
             acknowledged[writer.number].append((newest[writer.number] + 1, writer.acknowledged))
             newest[writer.number] = writer.sent
     total = 0
-    with Server(folder, *ALONE, config=NOTHING_ELSE) as server:
+    with Server(folder, *ALONE) as server:
         for number in range(WRITERS):
             for i in range(SERIES_PER_WRITER):
                 selector = f'load{{writer="{number}",series="{i}"}}'

@@ -54,13 +54,11 @@ def run_prometheus(data, folder, *arguments):
                    ready_url=f"http://127.0.0.1:{port}/-/ready"), f"http://127.0.0.1:{port}"
 
 
-# Nothing of its own in the store: what was written for seven hours ago would be out of bounds beside samples of now.
-ALONE = "sonde: {self: {enabled: false}}\n"
-QUIET = ("--no-host", "--no-gateway", "--no-engine.autodetect")
+QUIET = ("--no-host", "--no-self", "--no-gateway", "--no-engine.autodetect")
 with temporary_folder() as folder:
     end = int(time.time()) // 7200 * 7200
     start = end - HOURS * 3600
-    with Server(folder, *QUIET, config=ALONE) as server:
+    with Server(folder, *QUIET) as server:
         fill(server.url, start, end)
         ours = answers(server, start, end)
         wait_for("blocks", lambda: len([p for p in (folder / "data").iterdir() if len(p.name) == 26]) >= 2, timeout=150)
@@ -96,7 +94,7 @@ with temporary_folder() as folder:
     moved = folder / "moved"
     (moved / "data").parent.mkdir()
     shutil.copytree(theirs, moved / "data")
-    with Server(moved, *QUIET, config=ALONE) as server:
+    with Server(moved, *QUIET) as server:
         close(expected, answers(server, start, end))
     # … and back again: Prometheus still starts on it after us.
     context, url = run_prometheus(moved / "data", folder)

@@ -163,11 +163,19 @@ bool IsErrorOfPart(const Evaluator& evaluator, const Expr& expr, const Generated
   const QueryRange& range = setting.range;
   for (const Expr* part : parts) {
     if (TypeOf(*part) == ValueType::kString || TypeOf(*part) == ValueType::kMatrix) continue;
+    // With the query's own start, end and step, which functions and durations may ask for.
+    const auto whole = evaluator.Evaluate(*part, range, store, setting.options, nullptr);
+    if (!whole && WithoutSeries(whole.error().message()) == WithoutSeries(message)) return true;
     for (Timestamp t = range.start; t <= range.end;
          t += range.instant() ? Duration(1) : range.step) {
-      const auto result =
-          evaluator.Evaluate(*part, {t, t, Duration(0)}, store, setting.options, nullptr);
-      if (!result && WithoutSeries(result.error().message()) == WithoutSeries(message)) return true;
+      // A range that begins here keeps step().
+      for (const QueryRange& from_here :
+           {QueryRange{t, t, Duration(0)}, QueryRange{t, t + range.step, range.step}}) {
+        const auto result = evaluator.Evaluate(*part, from_here, store, setting.options, nullptr);
+        if (!result && WithoutSeries(result.error().message()) == WithoutSeries(message)) {
+          return true;
+        }
+      }
     }
   }
   return false;
