@@ -1,6 +1,6 @@
-// Requests as a server reads them: heads, framing, bodies, one behind the other on a connection. How the bytes are cut
-// must not matter, and where both we and another parser accept a message, both must see it end at the same place:
-// two readers that disagree are how requests get smuggled.
+// Requests as a server reads them: heads, framing, bodies, one behind the other on a connection.
+// How the bytes are cut must not matter, and where both we and another parser accept a message,
+// both must see it end at the same place: two readers that disagree are how requests get smuggled.
 
 #include <algorithm>
 #include <cstddef>
@@ -24,14 +24,17 @@ namespace {
 using namespace sonde::net;  // NOLINT(google-build-using-namespace): a test program
 
 /// Everything that was understood, as text.
-std::string ReadAll(std::string_view bytes, sonde::Rng* cuts, std::size_t* first_size, std::string* first_body) {
+std::string ReadAll(std::string_view bytes, sonde::Rng* cuts, std::size_t* first_size,
+                    std::string* first_body) {
   std::string log;
   std::string buffer;
   std::size_t fed = 0;
   std::size_t consumed = 0;
   const auto feed = [&] {
     if (fed == bytes.size()) return false;
-    const std::size_t n = cuts == nullptr ? bytes.size() : std::min<std::size_t>(1 + cuts->Below(9), bytes.size() - fed);
+    const std::size_t n = cuts == nullptr
+                              ? bytes.size()
+                              : std::min<std::size_t>(1 + cuts->Below(9), bytes.size() - fed);
     buffer += bytes.substr(fed, n);
     fed += n;
     return true;
@@ -51,7 +54,8 @@ std::string ReadAll(std::string_view bytes, sonde::Rng* cuts, std::size_t* first
     buffer.erase(0, head_size);
     consumed += head_size;
     scanner.Reset();
-    log += head.method + " " + head.target + "|" + std::string(head.path) + "|" + std::string(head.query);
+    log += head.method + " " + head.target + "|" + std::string(head.path) + "|" +
+           std::string(head.query);
     for (const auto& [name, value] : head.headers) {
       log += "|" + std::string(name) + ":" + std::string(value);
     }
@@ -83,10 +87,12 @@ void CompareWithBeast(std::string_view bytes, std::size_t our_size, const std::s
   std::size_t used = 0;
   boost::system::error_code error;
   while (!parser.is_done() && used < bytes.size()) {
-    const std::size_t n = parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
+    const std::size_t n =
+        parser.put(boost::asio::buffer(bytes.data() + used, bytes.size() - used), error);
     used += n;
     if (error == http::error::need_buffer) error = {};
-    if (error || n == 0) return;  // Refused, or it wants more: it does not take what we take, which is safe.
+    if (error || n == 0)
+      return;  // Refused, or it wants more: it does not take what we take, which is safe.
   }
   if (!parser.is_done()) return;
   CHECK(used == our_size);

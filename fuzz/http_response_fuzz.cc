@@ -19,7 +19,9 @@ std::string Read(std::string_view bytes, sonde::Rng* cuts) {
   std::size_t fed = 0;
   const auto feed = [&] {
     if (fed == bytes.size()) return false;
-    const std::size_t n = cuts == nullptr ? bytes.size() : std::min<std::size_t>(1 + cuts->Below(9), bytes.size() - fed);
+    const std::size_t n = cuts == nullptr
+                              ? bytes.size()
+                              : std::min<std::size_t>(1 + cuts->Below(9), bytes.size() - fed);
     buffer += bytes.substr(fed, n);
     fed += n;
     return true;
@@ -29,7 +31,8 @@ std::string Read(std::string_view bytes, sonde::Rng* cuts) {
     if (!feed()) return "incomplete";
   }
   ResponseHead head;
-  if (const auto error = ParseResponseHead(std::string_view(buffer).substr(0, scanner.size()), false, head)) {
+  if (const auto error =
+          ParseResponseHead(std::string_view(buffer).substr(0, scanner.size()), false, head)) {
     return error->reason;
   }
   buffer.erase(0, scanner.size());

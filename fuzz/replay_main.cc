@@ -1,4 +1,5 @@
-// Runs a fuzz target over the files of a corpus directory: the main() of fuzz targets in builds without libFuzzer.
+// Runs a fuzz target over the files of a corpus directory: the main() of fuzz targets in builds
+// without libFuzzer.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +17,8 @@ int main(int argc, char** argv) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(argv[i])) {
       if (!entry.is_regular_file()) continue;
       std::ifstream in(entry.path(), std::ios::binary);
-      const std::string bytes((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+      const std::string bytes((std::istreambuf_iterator<char>(in)),
+                              std::istreambuf_iterator<char>());
       LLVMFuzzerTestOneInput(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
       ++files;
     }

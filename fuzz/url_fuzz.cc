@@ -1,4 +1,5 @@
-// URLs, query strings and listen addresses: what was parsed can be written and parsed again to the same.
+// URLs, query strings and listen addresses: what was parsed can be written and parsed again to the
+// same.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     CHECK(!url->host.empty() && url->port != 0 && url->path.starts_with('/'));
     const auto again = Url::Parse(url->ToString());
     CHECK(again && again->ToString() == url->ToString());
-    CHECK(again->host == url->host && again->port == url->port && again->path == url->path && again->tls == url->tls);
+    CHECK(again->host == url->host && again->port == url->port && again->path == url->path &&
+          again->tls == url->tls);
     CHECK(again->user.empty() && again->password.empty());
   }
   if (const auto query = Query::Parse(text)) {

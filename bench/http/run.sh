@@ -1,8 +1,8 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Our HTTP server beside nginx, in the same run: requests per CPU second of the server, memory of idle connections,
 # and the CPU of our client. Usage: bench/http/run.sh BUILD_DIR [FIRST_PORT]
 # BUILD_DIR was configured with -DSONDE_BENCHES=ON; needs wrk and nginx. Prints one line per figure.
-set -eu
+set -euo pipefail
 build=$1
 port=${2:-21000}
 tool=$build/src/net/http_bench_tool
@@ -40,7 +40,7 @@ nginx -c "$work/nginx.conf" & master=$!
 pids="$pids $master"
 sleep 1
 worker=$(pgrep -P "$master")
-for round in 1 2 3; do
+for _ in 1 2 3; do
   load "sonde" "$sonde" "$port"
   load "nginx" "$worker" "$nginx_port"
 done

@@ -1,11 +1,9 @@
 // The server and the client that bench/http/run.sh measures.
 //
-//   http_bench_tool serve PORT             answers every request with 35 bytes; /big with 72 kB; one loop
-//   http_bench_tool idle PORT COUNT        opens COUNT connections, asks once on each, keeps them until killed
-//   http_bench_tool fetch PORT TARGETS N   N rounds over TARGETS kept-alive connections; prints its CPU per fetch
-
-#include <sys/resource.h>
-#include <unistd.h>
+//   http_bench_tool serve PORT             answers every request with 35 bytes; /big with 72 kB;
+//   one loop http_bench_tool idle PORT COUNT        opens COUNT connections, asks once on each,
+//   keeps them until killed http_bench_tool fetch PORT TARGETS N   N rounds over TARGETS kept-alive
+//   connections; prints its CPU per fetch
 
 #include <csignal>
 #include <cstdio>
@@ -13,6 +11,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -37,7 +38,9 @@ using sonde::net::Url;
 double CpuSeconds() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
@@ -79,7 +82,8 @@ int Serve(std::uint16_t port) {
 int Fetch(std::uint16_t port, int targets, int rounds, bool hold) {
   sonde::instrument::Registry registry;
   LoopGroup loops(1);
-  std::vector<std::unique_ptr<HttpClient>> clients;  // One per target, so that each has its own connection.
+  std::vector<std::unique_ptr<HttpClient>>
+      clients;  // One per target, so that each has its own connection.
   Url url;
   url.host = "127.0.0.1";
   url.port = port;
@@ -95,7 +99,8 @@ int Fetch(std::uint16_t port, int targets, int rounds, bool hold) {
       fibers.push_back(loops.at(0).Spawn([&, i, count](Fiber& fiber) {
         HttpClientRequest request{.url = url, .decode = false};
         for (int r = 0; r < count; ++r) {
-          const auto reply = clients[static_cast<std::size_t>(i)]->Fetch(fiber, request, 1U << 20, Duration(60'000));
+          const auto reply = clients[static_cast<std::size_t>(i)]->Fetch(fiber, request, 1U << 20,
+                                                                         Duration(60'000));
           failures += reply && reply->status == 200 ? 0 : 1;
         }
       }));
@@ -113,8 +118,8 @@ int Fetch(std::uint16_t port, int targets, int rounds, bool hold) {
     const double before = CpuSeconds();
     run_rounds(rounds);
     const double cpu = CpuSeconds() - before;
-    std::printf("%d targets x %d fetches of 72 kB: %.1f us of CPU each, %ld failures\n", targets, rounds,
-                cpu * 1e6 / targets / rounds, failures);
+    std::printf("%d targets x %d fetches of 72 kB: %.1f us of CPU each, %ld failures\n", targets,
+                rounds, cpu * 1e6 / targets / rounds, failures);
   }
   clients.clear();
   loops.Stop();
@@ -130,7 +135,9 @@ int main(int argc, char** argv) {
   sigaddset(&set, SIGINT);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   const std::vector<std::string_view> args(argv + 1, argv + argc);
-  const auto number = [&](std::size_t i) { return i < args.size() ? std::atoi(args[i].data()) : 0; };
+  const auto number = [&](std::size_t i) {
+    return i < args.size() ? std::atoi(args[i].data()) : 0;
+  };
   const auto port = static_cast<std::uint16_t>(number(1));
   if (args.size() == 2 && args[0] == "serve") return Serve(port);
   if (args.size() == 3 && args[0] == "idle") return Fetch(port, number(2), 0, true);

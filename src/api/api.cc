@@ -35,7 +35,7 @@ struct Api::Call {
   net::Fiber& fiber;
   net::HttpRequest& request;
   net::HttpResponse& response;
-  Backend* backend;             // Never null in handlers of routes that need the store.
+  Backend* backend;  // Never null in handlers of routes that need the store.
   net::Query parameters;
   std::string_view path_value;  // What stood in place of the `*` of the route.
 };
@@ -54,10 +54,12 @@ struct Api::Route {
     }
     const std::string_view before = path.substr(0, star);
     const std::string_view after = path.substr(star + 1);
-    if (!actual.starts_with(before) || !actual.ends_with(after) || actual.size() <= before.size() + after.size()) {
+    if (!actual.starts_with(before) || !actual.ends_with(after) ||
+        actual.size() <= before.size() + after.size()) {
       return std::nullopt;
     }
-    const std::string_view element = actual.substr(before.size(), actual.size() - before.size() - after.size());
+    const std::string_view element =
+        actual.substr(before.size(), actual.size() - before.size() - after.size());
     if (element.find('/') != std::string_view::npos) return std::nullopt;
     return element;
   }
@@ -107,19 +109,24 @@ Result<std::unique_ptr<Api>> Api::Make(ApiOptions options, ApiContext context) {
 }
 
 Api::Api(ApiOptions options, ApiContext context, Regex cors_origin)
-    : options_(std::move(options)), context_(std::move(context)), cors_origin_(std::move(cors_origin)) {}
+    : options_(std::move(options)),
+      context_(std::move(context)),
+      cors_origin_(std::move(cors_origin)) {}
 
 Api::~Api() = default;
 
 void Api::Attach(const ApiBackends& backends) {
   CHECK(backend_ == nullptr);
   backend_ = std::unique_ptr<Backend>(
-      new Backend{backends, QueryService(backends.evaluator, backends.store, context_.query_workers, context_.clock,
-                                         context_.registry, context_.query)});
-  attached_.store(backend_.get(), std::memory_order_release);  // Handlers that see it see what it points to.
+      new Backend{backends, QueryService(backends.evaluator, backends.store, context_.query_workers,
+                                         context_.clock, context_.registry, context_.query)});
+  attached_.store(backend_.get(),
+                  std::memory_order_release);  // Handlers that see it see what it points to.
 }
 
-void Api::Detach() { attached_.store(nullptr, std::memory_order_release); }
+void Api::Detach() {
+  attached_.store(nullptr, std::memory_order_release);
+}
 
 void Api::AddCorsHeaders(const net::HttpRequest& request, net::HttpResponse& response) const {
   const std::string_view origin = request.headers().Get("Origin");
@@ -176,7 +183,8 @@ void Api::Dispatch(Call& call, const Route& route) {
     return;
   }
   if (route.needs_store && call.backend == nullptr) {
-    // The log is being replayed, or the process is stopping; /api/v1/status/walreplay tells how far it is.
+    // The log is being replayed, or the process is stopping; /api/v1/status/walreplay tells how far
+    // it is.
     Answer answer = Answer::Text(503, "Service Unavailable\n");
     answer.headers.emplace_back("Retry-After", "1");
     Send(call.response, std::move(answer));
@@ -184,17 +192,21 @@ void Api::Dispatch(Call& call, const Route& route) {
   }
   auto parameters = net::Query::Parse(call.request.query());
   if (!parameters) {
-    Send(call.response, Answer::Failure(Error(ErrorKind::kInvalid, "error parsing form values: " + parameters.error().message())));
+    Send(call.response,
+         Answer::Failure(Error(ErrorKind::kInvalid,
+                               "error parsing form values: " + parameters.error().message())));
     return;
   }
   call.parameters = *std::move(parameters);
-  const bool form = call.request.method() == "POST" &&
-                    call.request.headers().Get("Content-Type").starts_with("application/x-www-form-urlencoded");
+  const bool form =
+      call.request.method() == "POST" &&
+      call.request.headers().Get("Content-Type").starts_with("application/x-www-form-urlencoded");
   if (form) {
     const auto body = call.request.ReadBody(options_.max_form_bytes);
     const auto fields = body ? net::Query::Parse(*body) : Result<net::Query>(body.error());
     if (!fields) {
-      Send(call.response, Answer::Failure({400, "bad_data"}, "error parsing form values: " + fields.error().message()));
+      Send(call.response, Answer::Failure({400, "bad_data"}, "error parsing form values: " +
+                                                                 fields.error().message()));
       return;
     }
     // As Go's Request.Form: the body's values stand before those of the URL.
@@ -205,7 +217,8 @@ void Api::Dispatch(Call& call, const Route& route) {
   Send(call.response, (this->*route.handler)(call));
 }
 
-// ------------------------------------------------------------------------------------------------- queries
+// -------------------------------------------------------------------------------------------------
+// queries
 
 Answer Api::Query(Call& call) {
   return call.backend->queries.Instant(call.fiber, call.response, call.parameters);
@@ -216,44 +229,58 @@ Answer Api::QueryRange(Call& call) {
 }
 
 Answer Api::QueryExemplars(Call& call) {
-  // Exemplars are not stored yet. The parameters are still checked, as Grafana probes with this call.
+  // Exemplars are not stored yet. The parameters are still checked, as Grafana probes with this
+  // call.
   const auto expr = promql::ParseExpr(call.parameters.Get("query"), context_.query.parser);
   if (!expr) return Answer::Failure(InvalidParameter("query", expr.error()));
   return Answer::Success("[]");
 }
 
 Answer Api::FormatQuery(Call& call) {
-  return call.fiber.Await(context_.query_workers, [&] { return FormatQueryAnswer(call.parameters, context_.query.parser); });
+  return call.fiber.Await(context_.query_workers, [&] {
+    return FormatQueryAnswer(call.parameters, context_.query.parser);
+  });
 }
 
 Answer Api::ParseQuery(Call& call) {
-  return call.fiber.Await(context_.query_workers, [&] { return ParseQueryAnswer(call.parameters, context_.query.parser); });
+  return call.fiber.Await(context_.query_workers,
+                          [&] { return ParseQueryAnswer(call.parameters, context_.query.parser); });
 }
 
 Answer Api::Series(Call& call) {
-  return call.fiber.Await(context_.query_workers, [&] { return SeriesAnswer(call.backend->sources.store, call.parameters); });
+  return call.fiber.Await(context_.query_workers, [&] {
+    return SeriesAnswer(call.backend->sources.store, call.parameters);
+  });
 }
 
 Answer Api::LabelNames(Call& call) {
-  return call.fiber.Await(context_.query_workers, [&] { return LabelNamesAnswer(call.backend->sources.store, call.parameters); });
+  return call.fiber.Await(context_.query_workers, [&] {
+    return LabelNamesAnswer(call.backend->sources.store, call.parameters);
+  });
 }
 
 Answer Api::LabelValues(Call& call) {
   const auto name = net::PercentDecode(call.path_value, false);
-  if (!name) return Answer::Failure(Error(ErrorKind::kInvalid, "invalid label name: malformed escape"));
-  return call.fiber.Await(context_.query_workers,
-                          [&] { return LabelValuesAnswer(call.backend->sources.store, call.parameters, *name); });
+  if (!name)
+    return Answer::Failure(Error(ErrorKind::kInvalid, "invalid label name: malformed escape"));
+  return call.fiber.Await(context_.query_workers, [&] {
+    return LabelValuesAnswer(call.backend->sources.store, call.parameters, *name);
+  });
 }
 
-// ------------------------------------------------------------------------------------------- what is scraped
+// ------------------------------------------------------------------------------------------- what
+// is scraped
 
 Answer Api::Metadata(Call& call) {
   const ApiBackends& sources = call.backend->sources;
-  return call.fiber.Await(context_.query_workers,
-                          [&] { return MetadataAnswer(sources.scraper.targets(), sources.metadata, call.parameters); });
+  return call.fiber.Await(context_.query_workers, [&] {
+    return MetadataAnswer(sources.scraper.targets(), sources.metadata, call.parameters);
+  });
 }
 
-Answer Api::Targets(Call& call) { return TargetsAnswer(call.backend->sources.scraper.targets(), call.parameters); }
+Answer Api::Targets(Call& call) {
+  return TargetsAnswer(call.backend->sources.scraper.targets(), call.parameters);
+}
 
 Answer Api::TargetMetadata(Call& call) {
   return call.fiber.Await(context_.query_workers, [&] {
@@ -265,44 +292,69 @@ Answer Api::RelabelSteps(Call& call) {
   return RelabelStepsAnswer(call.backend->sources.scraper.targets(), call.parameters);
 }
 
-Answer Api::ScrapePools(Call& call) { return ScrapePoolsAnswer(call.backend->sources.scraper.targets()); }
+Answer Api::ScrapePools(Call& call) {
+  return ScrapePoolsAnswer(call.backend->sources.scraper.targets());
+}
 
 Answer Api::ScrapePoolConfig(Call& call) {
   return ScrapePoolConfigAnswer(call.backend->sources.scraper.targets(), call.parameters);
 }
 
-// ----------------------------------------------------------------------------------------------------- rules
+// -----------------------------------------------------------------------------------------------------
+// rules
 
-// Rules are not evaluated yet, so there are none: clients such as Grafana ask at start and expect an empty list.
-Answer Api::Rules(Call&) { return Answer::Success(R"({"groups":[]})"); }
-Answer Api::Alerts(Call&) { return Answer::Success(R"({"alerts":[]})"); }
+// Rules are not evaluated yet, so there are none: clients such as Grafana ask at start and expect
+// an empty list.
+Answer Api::Rules(Call&) {
+  return Answer::Success(R"({"groups":[]})");
+}
+Answer Api::Alerts(Call&) {
+  return Answer::Success(R"({"alerts":[]})");
+}
 Answer Api::Alertmanagers(Call&) {
   return Answer::Success(R"({"activeAlertmanagers":[],"droppedAlertmanagers":[]})");
 }
 
-// ---------------------------------------------------------------------------------------------------- status
+// ----------------------------------------------------------------------------------------------------
+// status
 
-Answer Api::BuildInfo(Call&) { return BuildInfoAnswer(context_.status.build); }
-Answer Api::RuntimeInfo(Call&) { return RuntimeInfoAnswer(context_.status.runtime()); }
-Answer Api::ConfigYaml(Call&) { return ConfigAnswer(context_.status); }
-Answer Api::Flags(Call&) { return FlagsAnswer(context_.status); }
-Answer Api::Tsdb(Call& call) {
-  return call.fiber.Await(context_.query_workers, [&] { return TsdbAnswer(context_.status, call.parameters); });
+Answer Api::BuildInfo(Call&) {
+  return BuildInfoAnswer(context_.status.build);
 }
-Answer Api::TsdbBlocks(Call&) { return BlocksAnswer(context_.status); }
-Answer Api::WalReplay(Call&) { return WalReplayAnswer(context_.status); }
+Answer Api::RuntimeInfo(Call&) {
+  return RuntimeInfoAnswer(context_.status.runtime());
+}
+Answer Api::ConfigYaml(Call&) {
+  return ConfigAnswer(context_.status);
+}
+Answer Api::Flags(Call&) {
+  return FlagsAnswer(context_.status);
+}
+Answer Api::Tsdb(Call& call) {
+  return call.fiber.Await(context_.query_workers,
+                          [&] { return TsdbAnswer(context_.status, call.parameters); });
+}
+Answer Api::TsdbBlocks(Call&) {
+  return BlocksAnswer(context_.status);
+}
+Answer Api::WalReplay(Call&) {
+  return WalReplayAnswer(context_.status);
+}
 
-// ---------------------------------------------------------------------------------------------------- writing
+// ----------------------------------------------------------------------------------------------------
+// writing
 
 Answer Api::Write(Call& call) {
   if (!options_.enable_remote_write) {
-    return Answer::Text(404, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver\n");
+    return Answer::Text(
+        404, "remote write receiver needs to be enabled with --web.enable-remote-write-receiver\n");
   }
   const net::Headers& headers = call.request.headers();
   const remote::WriteHeaders names{headers.Get("Content-Type"), headers.Get("Content-Encoding")};
   const auto body = call.request.ReadBody(options_.max_write_bytes);
   if (!body) {
-    return Answer::Text(body.error().kind() == ErrorKind::kLimit ? 413 : 400, body.error().message() + "\n");
+    return Answer::Text(body.error().kind() == ErrorKind::kLimit ? 413 : 400,
+                        body.error().message() + "\n");
   }
   remote::WriteReceiver& receiver = call.backend->sources.write_receiver;
   const remote::WriteOutcome outcome =
@@ -311,15 +363,22 @@ Answer Api::Write(Call& call) {
   return Answer::Text(outcome.status, outcome.message + "\n");
 }
 
-// ----------------------------------------------------------------------------------------------- the process
+// -----------------------------------------------------------------------------------------------
+// the process
 
-Answer Api::Healthy(Call&) { return Answer::Text(200, "Sonde is Healthy.\n"); }
-Answer Api::Ready(Call&) { return Answer::Text(200, "Sonde is Ready.\n"); }
+Answer Api::Healthy(Call&) {
+  return Answer::Text(200, "Sonde is Healthy.\n");
+}
+Answer Api::Ready(Call&) {
+  return Answer::Text(200, "Sonde is Ready.\n");
+}
 
 Answer Api::Reload(Call& call) {
   if (!options_.enable_lifecycle) return Answer::Text(403, "Lifecycle API is not enabled.\n");
-  const Status status = call.fiber.Await(context_.ingest_workers, [&] { return context_.reload(); });
-  if (!status) return Answer::Text(500, "failed to reload config: " + status.error().message() + "\n");
+  const Status status =
+      call.fiber.Await(context_.ingest_workers, [&] { return context_.reload(); });
+  if (!status)
+    return Answer::Text(500, "failed to reload config: " + status.error().message() + "\n");
   return Answer::Text(200, "");
 }
 
@@ -330,7 +389,8 @@ Answer Api::Quit(Call&) {
 }
 
 Answer Api::SelfMetrics(Call& call) {
-  const wire::ServedFormat format = wire::NegotiateServedFormat(call.request.headers().Get("Accept"));
+  const wire::ServedFormat format =
+      wire::NegotiateServedFormat(call.request.headers().Get("Accept"));
   return call.fiber.Await(context_.ingest_workers, [&] {
     return Answer{200, format.ContentType(), SelfMetricsPage(context_.registry, format), {}};
   });

@@ -20,21 +20,22 @@
 #include "scrape/scraper.h"
 #include "storage/storage.h"
 
-// Every HTTP path of the server but the gateway's: Prometheus's API below /api/v1, health, lifecycle, /metrics, and the
-// web page for all that is left.
+// Every HTTP path of the server but the gateway's: Prometheus's API below /api/v1, health,
+// lifecycle, /metrics, and the web page for all that is left.
 
 namespace sonde::api {
 
 struct ApiOptions {
-  std::string route_prefix;              ///< "" or "/sonde": in front of every path.
-  std::string cors_origin = ".*";        ///< Anchored pattern of Origin headers that may call.
+  std::string route_prefix;        ///< "" or "/sonde": in front of every path.
+  std::string cors_origin = ".*";  ///< Anchored pattern of Origin headers that may call.
   bool enable_lifecycle = false;
   bool enable_remote_write = true;
   std::uint64_t max_form_bytes = 10 << 20;
   std::uint64_t max_write_bytes = 64ULL << 20;  ///< Compressed.
 };
 
-/// What the handlers ask once the store is open. All references must outlive the Api, or its Detach.
+/// What the handlers ask once the store is open. All references must outlive the Api, or its
+/// Detach.
 struct ApiBackends {
   const storage::Queryable& store;
   const promql::Evaluator& evaluator;
@@ -52,12 +53,14 @@ struct ApiContext {
   StatusSources status;
   QueryOptions query;
   std::function<Status()> reload;
-  std::function<void()> quit;                       ///< Asks the process to end.
-  std::function<std::string()> host_page;           ///< For /metrics/host; empty: none.
-  std::function<void(net::HttpRequest&, net::HttpResponse&, std::string_view path)> page;  ///< The web UI.
+  std::function<void()> quit;              ///< Asks the process to end.
+  std::function<std::string()> host_page;  ///< For /metrics/host; empty: none.
+  std::function<void(net::HttpRequest&, net::HttpResponse&, std::string_view path)>
+      page;  ///< The web UI.
 };
 
-/// Routes requests. Thread-safe. Until Attach is called everything that needs the store answers 503.
+/// Routes requests. Thread-safe. Until Attach is called everything that needs the store answers
+/// 503.
 class Api {
  public:
   /// kInvalid for a cors_origin that is no pattern.
@@ -66,7 +69,8 @@ class Api {
 
   /// The server is ready. At most once.
   void Attach(const ApiBackends& backends);
-  /// It is about to stop: everything that needs the store answers 503 again. Requests under way go on.
+  /// It is about to stop: everything that needs the store answers 503 again. Requests under way go
+  /// on.
   void Detach();
 
   /// The handler for net::HttpServer.
@@ -119,7 +123,7 @@ class Api {
   const ApiOptions options_;
   const ApiContext context_;
   const Regex cors_origin_;
-  std::unique_ptr<Backend> backend_;          // Written once, by Attach.
+  std::unique_ptr<Backend> backend_;  // Written once, by Attach.
   std::atomic<Backend*> attached_{nullptr};
 };
 

@@ -74,7 +74,8 @@ void Send(net::HttpResponse& response, Answer answer) {
   for (const auto& [name, value] : answer.headers) {
     response.headers().Set(name, value);
   }
-  static_cast<void>(response.Reply(answer.status, answer.content_type, std::move(answer.body)).ok());
+  static_cast<void>(
+      response.Reply(answer.status, answer.content_type, std::move(answer.body)).ok());
 }
 
 }  // namespace sonde::api

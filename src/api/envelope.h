@@ -7,7 +7,8 @@
 #include "base/result.h"
 #include "net/http_server.h"
 
-// The Prometheus API's envelope: {"status":"success","data":…} or {"status":"error","errorType":…,"error":…}.
+// The Prometheus API's envelope: {"status":"success","data":…} or
+// {"status":"error","errorType":…,"error":…}.
 
 namespace sonde::api {
 
@@ -33,7 +34,9 @@ struct Answer {
   static Answer Success(std::string_view data, const std::vector<std::string>& warnings = {},
                         const std::vector<std::string>& infos = {});
   static Answer Failure(ErrorAnswer answer, std::string_view message);
-  static Answer Failure(const Error& error) { return Failure(DescribeError(error.kind()), error.message()); }
+  static Answer Failure(const Error& error) {
+    return Failure(DescribeError(error.kind()), error.message());
+  }
   static Answer Text(int status, std::string_view text);
   static Answer NoContent() { return {204, "", "", {}}; }
 };

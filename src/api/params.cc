@@ -13,13 +13,17 @@
 namespace sonde::api {
 namespace {
 
-// Go's time.Unix(math.MinInt64/1000+62135596801, 0) and its counterpart, in milliseconds, and how they print.
-constexpr std::int64_t kMinMs = (std::numeric_limits<std::int64_t>::min() / 1000 + 62135596801) * 1000;
-constexpr std::int64_t kMaxMs = (std::numeric_limits<std::int64_t>::max() / 1000 - 62135596801) * 1000 + 999;
+// Go's time.Unix(math.MinInt64/1000+62135596801, 0) and its counterpart, in milliseconds, and how
+// they print.
+constexpr std::int64_t kMinMs =
+    (std::numeric_limits<std::int64_t>::min() / 1000 + 62135596801) * 1000;
+constexpr std::int64_t kMaxMs =
+    (std::numeric_limits<std::int64_t>::max() / 1000 - 62135596801) * 1000 + 999;
 constexpr std::string_view kMinText = "-292273086-05-16T16:47:06Z";
 constexpr std::string_view kMaxText = "292277025-08-18T07:12:54.999999999Z";
 
-// Days since 1970-01-01 of a date in the proleptic Gregorian calendar (Hinnant, "chrono-compatible date algorithms").
+// Days since 1970-01-01 of a date in the proleptic Gregorian calendar (Hinnant, "chrono-compatible
+// date algorithms").
 std::int64_t DaysFromCivil(std::int64_t year, unsigned month, unsigned day) {
   year -= month <= 2 ? 1 : 0;
   const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
@@ -29,7 +33,9 @@ std::int64_t DaysFromCivil(std::int64_t year, unsigned month, unsigned day) {
   return era * 146097 + static_cast<std::int64_t>(day_of_era) - 719468;
 }
 
-bool IsLeap(unsigned year) { return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0; }
+bool IsLeap(unsigned year) {
+  return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+}
 
 unsigned DaysInMonth(unsigned year, unsigned month) {
   static constexpr unsigned kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
@@ -115,14 +121,19 @@ std::optional<Timestamp> ParseRfc3339(std::string_view text) {
   if (!scan.ok() || !scan.rest().empty()) return std::nullopt;
   if (month < 1 || month > 12 || day < 1 || day > DaysInMonth(year, month)) return std::nullopt;
   if (hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  const std::int64_t minutes = (DaysFromCivil(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+  const std::int64_t minutes =
+      (DaysFromCivil(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
   return Timestamp{(minutes * 60 + second) * 1000 + ms};
 }
 
 }  // namespace
 
-Timestamp MinTime() { return {kMinMs}; }
-Timestamp MaxTime() { return {kMaxMs}; }
+Timestamp MinTime() {
+  return {kMinMs};
+}
+Timestamp MaxTime() {
+  return {kMaxMs};
+}
 
 Result<Timestamp> ParseTime(std::string_view text) {
   if (const auto seconds = ParseFloat(text)) {
@@ -143,7 +154,8 @@ Result<Duration> ParseDurationParam(std::string_view text) {
     const double ms = *seconds * 1000;
     // The reference computes in nanoseconds; more than its int64 holds is an overflow.
     if (!(std::fabs(ms) <= 9223372036854.0)) {
-      return Error(ErrorKind::kInvalid, "cannot parse " + QuoteGo(text) + " to a valid duration. It overflows int64");
+      return Error(ErrorKind::kInvalid,
+                   "cannot parse " + QuoteGo(text) + " to a valid duration. It overflows int64");
     }
     return Duration(static_cast<std::int64_t>(ms));
   }
@@ -163,8 +175,9 @@ Result<Timestamp> TimeParam(const net::Query& query, std::string_view name, Time
   if (text.empty()) return fallback;
   auto time = ParseTime(text);
   if (!time) {
-    return Error(ErrorKind::kInvalid, "invalid parameter " + QuoteGo(name) + ": Invalid time value for '" +
-                                          std::string(name) + "': " + time.error().message());
+    return Error(ErrorKind::kInvalid, "invalid parameter " + QuoteGo(name) +
+                                          ": Invalid time value for '" + std::string(name) +
+                                          "': " + time.error().message());
   }
   return time;
 }
@@ -174,9 +187,11 @@ Result<std::size_t> LimitParam(const net::Query& query) {
   if (text.empty()) return std::size_t{0};
   const auto limit = ParseInt(text);
   if (!limit) {
-    return InvalidParameter("limit", Error(ErrorKind::kInvalid, "cannot parse " + QuoteGo(text) + " to a number"));
+    return InvalidParameter(
+        "limit", Error(ErrorKind::kInvalid, "cannot parse " + QuoteGo(text) + " to a number"));
   }
-  if (*limit < 0) return InvalidParameter("limit", Error(ErrorKind::kInvalid, "limit must be non-negative"));
+  if (*limit < 0)
+    return InvalidParameter("limit", Error(ErrorKind::kInvalid, "limit must be non-negative"));
   return static_cast<std::size_t>(*limit);
 }
 
@@ -185,10 +200,12 @@ Result<std::vector<std::vector<Matcher>>> MatchParams(const net::Query& query) {
   for (const std::string_view text : query.GetAll("match[]")) {
     auto matchers = promql::ParseMetricSelector(text);
     if (!matchers) return InvalidParameter("match[]", matchers.error());
-    const bool all_empty = std::ranges::all_of(*matchers, [](const Matcher& m) { return m.MatchesEmpty(); });
+    const bool all_empty =
+        std::ranges::all_of(*matchers, [](const Matcher& m) { return m.MatchesEmpty(); });
     if (all_empty) {
       return InvalidParameter(
-          "match[]", Error(ErrorKind::kInvalid, "match[] must contain at least one non-empty matcher"));
+          "match[]",
+          Error(ErrorKind::kInvalid, "match[] must contain at least one non-empty matcher"));
     }
     sets.push_back(*std::move(matchers));
   }

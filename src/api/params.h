@@ -9,7 +9,8 @@
 #include "model/matcher.h"
 #include "net/http.h"
 
-// Parameters of the Prometheus HTTP API (facts: docs/querying/api.md): times, durations, match[] selectors.
+// Parameters of the Prometheus HTTP API (facts: docs/querying/api.md): times, durations, match[]
+// selectors.
 
 namespace sonde::api {
 
@@ -17,7 +18,8 @@ namespace sonde::api {
 Timestamp MinTime();
 Timestamp MaxTime();
 
-/// Unix seconds as a float (rounded to milliseconds) or RFC 3339, plus the reference's spellings of MinTime and MaxTime.
+/// Unix seconds as a float (rounded to milliseconds) or RFC 3339, plus the reference's spellings of
+/// MinTime and MaxTime.
 Result<Timestamp> ParseTime(std::string_view text);
 /// Seconds as a float, or "5m". Negative and zero are allowed here.
 Result<Duration> ParseDurationParam(std::string_view text);

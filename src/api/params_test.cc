@@ -25,8 +25,9 @@ TEST(ParamsTest, Times) {
   ExpectTime("2024-02-29T00:00:00Z", 1709164800000);
   ExpectTime("-292273086-05-16T16:47:06Z", MinTime().ms);
   ExpectTime("292277025-08-18T07:12:54.999999999Z", MaxTime().ms);
-  for (const char* bad : {"", "30s", "2015-06-03", "2015-13-03T00:00:00Z", "2023-02-29T00:00:00Z", "2015-06-03T13:21:58",
-                          "2015-06-03T13:21:58.Z", "NaN", "Inf", "1e300", "2015-06-03T24:00:00Z"}) {
+  for (const char* bad : {"", "30s", "2015-06-03", "2015-13-03T00:00:00Z", "2023-02-29T00:00:00Z",
+                          "2015-06-03T13:21:58", "2015-06-03T13:21:58.Z", "NaN", "Inf", "1e300",
+                          "2015-06-03T24:00:00Z"}) {
     EXPECT_FALSE(ParseTime(bad).ok()) << bad;
   }
   EXPECT_EQ(ParseTime("foo").error().message(), "cannot parse \"foo\" to a valid timestamp");
@@ -64,7 +65,8 @@ TEST(ParamsTest, Limits) {
   const auto limit = [](std::string_view text) { return LimitParam(*net::Query::Parse(text)); };
   EXPECT_EQ(*limit(""), 0U);
   EXPECT_EQ(*limit("limit=7"), 7U);
-  EXPECT_EQ(limit("limit=-1").error().message(), "invalid parameter \"limit\": limit must be non-negative");
+  EXPECT_EQ(limit("limit=-1").error().message(),
+            "invalid parameter \"limit\": limit must be non-negative");
   EXPECT_FALSE(limit("limit=x").ok());
 }
 

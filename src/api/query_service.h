@@ -20,8 +20,8 @@ namespace sonde::api {
 struct QueryOptions {
   promql::ParserOptions parser;
   promql::EvalOptions eval;
-  std::size_t max_queued = 1000;        ///< Queries that wait for a worker; more are refused.
-  std::int64_t max_points = 11'000;     ///< Steps of a range query.
+  std::size_t max_queued = 1000;     ///< Queries that wait for a worker; more are refused.
+  std::int64_t max_points = 11'000;  ///< Steps of a range query.
 };
 
 /// One query as asked for through the API, parameters already checked.
@@ -29,7 +29,7 @@ struct QueryRequest {
   std::string text;
   promql::QueryRange range;
   promql::EvalOptions eval;
-  std::size_t limit = 0;                ///< Series in the answer; 0: all.
+  std::size_t limit = 0;  ///< Series in the answer; 0: all.
   StatsMode stats = StatsMode::kNone;
 };
 
@@ -37,8 +37,9 @@ struct QueryRequest {
 class QueryService {
  public:
   /// All references must outlive it.
-  QueryService(const promql::Evaluator& evaluator, const storage::Queryable& store, ThreadPool& workers,
-               const Clock& clock, instrument::Registry& registry, QueryOptions options);
+  QueryService(const promql::Evaluator& evaluator, const storage::Queryable& store,
+               ThreadPool& workers, const Clock& clock, instrument::Registry& registry,
+               QueryOptions options);
 
   /// Handlers of /api/v1/query and /api/v1/query_range; `parameters` hold URL and form.
   Answer Instant(net::Fiber& fiber, net::HttpResponse& response, const net::Query& parameters);
@@ -48,8 +49,10 @@ class QueryService {
 
  private:
   Result<QueryRequest> CommonParameters(const net::Query& parameters) const;
-  Answer Run(net::Fiber& fiber, net::HttpResponse& response, const QueryRequest& request, bool instant);
-  Answer Evaluate(const QueryRequest& request, std::int64_t queued_at, const promql::CancelFlag& cancel);
+  Answer Run(net::Fiber& fiber, net::HttpResponse& response, const QueryRequest& request,
+             bool instant);
+  Answer Evaluate(const QueryRequest& request, std::int64_t queued_at,
+                  const promql::CancelFlag& cancel);
 
   const promql::Evaluator& evaluator_;
   const storage::Queryable& store_;

@@ -36,7 +36,8 @@ double ExponentialBound(std::int32_t index, std::int32_t schema) {
 }
 
 template <class Visit>
-void ForEachBucket(const std::vector<HistogramSpan>& spans, const std::vector<double>& counts, Visit visit) {
+void ForEachBucket(const std::vector<HistogramSpan>& spans, const std::vector<double>& counts,
+                   Visit visit) {
   std::int32_t index = 0;
   std::size_t at = 0;
   for (const HistogramSpan& span : spans) {
@@ -60,11 +61,13 @@ std::vector<Bucket> Buckets(const FloatHistogram& h) {
     return buckets;
   }
   ForEachBucket(h.negative_spans, h.negative_counts, [&](std::int32_t index, double count) {
-    buckets.insert(buckets.begin(), {-ExponentialBound(index, h.schema), -ExponentialBound(index - 1, h.schema), 1, count});
+    buckets.insert(buckets.begin(), {-ExponentialBound(index, h.schema),
+                                     -ExponentialBound(index - 1, h.schema), 1, count});
   });
   if (h.zero_count != 0) buckets.push_back({-h.zero_threshold, h.zero_threshold, 3, h.zero_count});
   ForEachBucket(h.positive_spans, h.positive_counts, [&](std::int32_t index, double count) {
-    buckets.push_back({ExponentialBound(index - 1, h.schema), ExponentialBound(index, h.schema), 0, count});
+    buckets.push_back(
+        {ExponentialBound(index - 1, h.schema), ExponentialBound(index, h.schema), 0, count});
   });
   return buckets;
 }
@@ -115,8 +118,8 @@ void AppendVector(std::string& out, const promql::VectorResult& vector) {
 
 // Writes the points of one kind as a list under `name`; nothing if there are none.
 template <class Append>
-void AppendPoints(std::string& out, std::string_view name, const std::vector<promql::SamplePoint>& points,
-                  bool histograms, Append append) {
+void AppendPoints(std::string& out, std::string_view name,
+                  const std::vector<promql::SamplePoint>& points, bool histograms, Append append) {
   bool first = true;
   for (const promql::SamplePoint& point : points) {
     if ((point.histogram != nullptr) != histograms) continue;
@@ -141,8 +144,9 @@ void AppendMatrix(std::string& out, const promql::MatrixResult& matrix) {
     first = false;
     out += R"({"metric":)";
     AppendLabels(out, series.labels);
-    AppendPoints(out, "values", series.points, false,
-                 [&](const promql::SamplePoint& point) { AppendFloatPoint(out, point.t, point.v); });
+    AppendPoints(out, "values", series.points, false, [&](const promql::SamplePoint& point) {
+      AppendFloatPoint(out, point.t, point.v);
+    });
     AppendPoints(out, "histograms", series.points, true,
                  [&](const promql::SamplePoint& point) { AppendHistogramPoint(out, point); });
     out.push_back('}');

@@ -7,7 +7,8 @@
 #include "model/labels.h"
 #include "promql/engine.h"
 
-// Query results as the API writes them (facts: docs/querying/api.md, "Expression query result formats").
+// Query results as the API writes them (facts: docs/querying/api.md, "Expression query result
+// formats").
 
 namespace sonde::api {
 
@@ -15,7 +16,8 @@ namespace sonde::api {
 void AppendTimestamp(std::string& out, Timestamp t);
 /// {"__name__":"up","job":"x"}
 void AppendLabels(std::string& out, LabelsView labels);
-/// {"count":"…","sum":"…","buckets":[[rule,"lower","upper","count"],…]}; empty buckets are left out.
+/// {"count":"…","sum":"…","buckets":[[rule,"lower","upper","count"],…]}; empty buckets are left
+/// out.
 void AppendHistogram(std::string& out, const FloatHistogram& histogram);
 /// The `data` object: resultType, result and, if asked, stats.
 enum class StatsMode : unsigned char { kNone, kTimings, kAll };

@@ -1,12 +1,12 @@
 #include "api/self_metrics.h"
 
-#include <dirent.h>
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <memory>
 #include <vector>
+
+#include <dirent.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "base/env.h"
 #include "base/number.h"
@@ -31,7 +31,8 @@ MetricType TypeOf(FamilyType type) {
   return MetricType::kUnknown;
 }
 
-/// /proc/self/stat after the command's name, which may hold spaces; field(3) is the third of proc(5).
+/// /proc/self/stat after the command's name, which may hold spaces; field(3) is the third of
+/// proc(5).
 class ProcStat {
  public:
   ProcStat() {
@@ -55,7 +56,9 @@ class ProcStat {
   std::vector<double> fields_;
 };
 
-double Ticks() { return static_cast<double>(::sysconf(_SC_CLK_TCK)); }
+double Ticks() {
+  return static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
 
 // The start of the process in Unix seconds: the machine's start plus the process's, in clock ticks.
 double StartTime() {
@@ -73,7 +76,8 @@ double OpenDescriptors() {
   const std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir("/proc/self/fd"), ::closedir);
   if (dir == nullptr) return 0;
   double count = 0;
-  while (const dirent* entry = ::readdir(dir.get())) {  // NOLINT(concurrency-mt-unsafe): the stream is this call's own
+  while (const dirent* entry = ::readdir(
+             dir.get())) {  // NOLINT(concurrency-mt-unsafe): the stream is this call's own
     if (entry->d_name[0] != '.') ++count;
   }
   return count - 1;  // The directory itself.
@@ -86,7 +90,8 @@ double MaxDescriptors() {
 
 }  // namespace
 
-std::string SelfMetricsPage(const instrument::Registry& registry, const wire::ServedFormat& format) {
+std::string SelfMetricsPage(const instrument::Registry& registry,
+                            const wire::ServedFormat& format) {
   std::string page;
   wire::ExpositionWriter writer(format, page);
   std::vector<LabelView> labels;
@@ -99,7 +104,8 @@ std::string SelfMetricsPage(const instrument::Registry& registry, const wire::Se
         labels.push_back({name, value});
       }
       if (point.histogram != nullptr) {
-        writer.Histogram(labels, point.histogram->bounds(), point.histogram->counts(), point.histogram->sum());
+        writer.Histogram(labels, point.histogram->bounds(), point.histogram->counts(),
+                         point.histogram->sum());
       } else {
         writer.Sample(labels, point.value);
       }
@@ -109,24 +115,33 @@ std::string SelfMetricsPage(const instrument::Registry& registry, const wire::Se
   return page;
 }
 
-void AddProcessMetrics(instrument::Registry& registry, std::string_view version, std::string_view revision) {
+void AddProcessMetrics(instrument::Registry& registry, std::string_view version,
+                       std::string_view revision) {
   const auto page_size = static_cast<double>(::sysconf(_SC_PAGESIZE));
-  registry.AddCallback("process_cpu_seconds_total", "Total user and system CPU time spent in seconds.",
-                       FamilyType::kCounter, [] {
+  registry.AddCallback("process_cpu_seconds_total",
+                       "Total user and system CPU time spent in seconds.", FamilyType::kCounter,
+                       [] {
                          const ProcStat stat;
                          return (stat.field(14) + stat.field(15)) / Ticks();
                        });
-  registry.AddCallback("process_resident_memory_bytes", "Resident memory size in bytes.", FamilyType::kGauge,
+  registry.AddCallback("process_resident_memory_bytes", "Resident memory size in bytes.",
+                       FamilyType::kGauge,
                        [page_size] { return ProcStat().field(24) * page_size; });
-  registry.AddCallback("process_virtual_memory_bytes", "Virtual memory size in bytes.", FamilyType::kGauge,
-                       [] { return ProcStat().field(23); });
-  registry.AddCallback("process_threads", "Number of threads.", FamilyType::kGauge, [] { return ProcStat().field(20); });
-  registry.AddCallback("process_open_fds", "Number of open file descriptors.", FamilyType::kGauge, OpenDescriptors);
-  registry.AddCallback("process_max_fds", "Maximum number of open file descriptors.", FamilyType::kGauge, MaxDescriptors);
-  registry.AddCallback("process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
-                       FamilyType::kGauge, [start = StartTime()] { return start; });
-  registry.GetGauge("sonde_build_info", "A constant 1, labelled by what the binary was built from.",
-                    {{"version", version}, {"revision", revision}}).Set(1);
+  registry.AddCallback("process_virtual_memory_bytes", "Virtual memory size in bytes.",
+                       FamilyType::kGauge, [] { return ProcStat().field(23); });
+  registry.AddCallback("process_threads", "Number of threads.", FamilyType::kGauge,
+                       [] { return ProcStat().field(20); });
+  registry.AddCallback("process_open_fds", "Number of open file descriptors.", FamilyType::kGauge,
+                       OpenDescriptors);
+  registry.AddCallback("process_max_fds", "Maximum number of open file descriptors.",
+                       FamilyType::kGauge, MaxDescriptors);
+  registry.AddCallback("process_start_time_seconds",
+                       "Start time of the process since unix epoch in seconds.", FamilyType::kGauge,
+                       [start = StartTime()] { return start; });
+  registry
+      .GetGauge("sonde_build_info", "A constant 1, labelled by what the binary was built from.",
+                {{"version", version}, {"revision", revision}})
+      .Set(1);
 }
 
 }  // namespace sonde::api

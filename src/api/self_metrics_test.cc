@@ -17,7 +17,8 @@ TEST(SelfMetricsTest, WritesFamiliesWithTheirTypes) {
             "# HELP a_total Counts.\n# TYPE a_total counter\na_total{k=\"v\"} 2\n"
             "# HELP b Goes up and down.\n# TYPE b gauge\nb -0.5\n"
             "# HELP c_seconds Spreads.\n# TYPE c_seconds histogram\n"
-            "c_seconds_bucket{le=\"1\"} 0\nc_seconds_bucket{le=\"2\"} 1\nc_seconds_bucket{le=\"+Inf\"} 1\n"
+            "c_seconds_bucket{le=\"1\"} 0\nc_seconds_bucket{le=\"2\"} "
+            "1\nc_seconds_bucket{le=\"+Inf\"} 1\n"
             "c_seconds_sum 1.5\nc_seconds_count 1\n");
 }
 

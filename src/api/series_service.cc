@@ -30,7 +30,8 @@ Result<Selection> ParseSelection(const net::Query& parameters) {
   selection.start = TRY(TimeParam(parameters, "start", MinTime()));
   selection.end = TRY(TimeParam(parameters, "end", MaxTime()));
   if (selection.end < selection.start) {
-    return InvalidParameter("end", Error(ErrorKind::kInvalid, "end timestamp must not be before start time"));
+    return InvalidParameter(
+        "end", Error(ErrorKind::kInvalid, "end timestamp must not be before start time"));
   }
   selection.matchers = TRY(MatchParams(parameters));
   return selection;
@@ -47,11 +48,12 @@ std::string StringList(const std::vector<std::string>& values) {
   return data;
 }
 
-using Lister =
-    std::function<Result<std::vector<std::string>>(const storage::Querier&, std::span<const Matcher>, std::size_t limit)>;
+using Lister = std::function<Result<std::vector<std::string>>(
+    const storage::Querier&, std::span<const Matcher>, std::size_t limit)>;
 
 // The sorted union of what `list` gives for each selector, or for no selector at all.
-Answer ListAnswer(const storage::Queryable& store, const net::Query& parameters, const Lister& list) {
+Answer ListAnswer(const storage::Queryable& store, const net::Query& parameters,
+                  const Lister& list) {
   auto selection = ParseSelection(parameters);
   if (!selection) return Answer::Failure(selection.error());
   const auto querier = store.NewQuerier(selection->start, selection->end);
@@ -63,7 +65,8 @@ Answer ListAnswer(const storage::Queryable& store, const net::Query& parameters,
   for (const std::vector<Matcher>& matchers : selection->matchers) {
     auto values = list(**querier, matchers, limit);
     if (!values) return Answer::Failure(values.error());
-    all.insert(all.end(), std::make_move_iterator(values->begin()), std::make_move_iterator(values->end()));
+    all.insert(all.end(), std::make_move_iterator(values->begin()),
+               std::make_move_iterator(values->end()));
   }
   if (selection->matchers.size() > 1) {
     std::ranges::sort(all);
@@ -79,19 +82,22 @@ Answer ListAnswer(const storage::Queryable& store, const net::Query& parameters,
 }  // namespace
 
 Answer LabelNamesAnswer(const storage::Queryable& store, const net::Query& parameters) {
-  return ListAnswer(store, parameters, [](const storage::Querier& querier, std::span<const Matcher> matchers, std::size_t limit) {
-    return querier.LabelNames(matchers, limit);
-  });
+  return ListAnswer(store, parameters,
+                    [](const storage::Querier& querier, std::span<const Matcher> matchers,
+                       std::size_t limit) { return querier.LabelNames(matchers, limit); });
 }
 
-Answer LabelValuesAnswer(const storage::Queryable& store, const net::Query& parameters, std::string_view name) {
+Answer LabelValuesAnswer(const storage::Queryable& store, const net::Query& parameters,
+                         std::string_view name) {
   const auto unescaped = UnescapeName(name);
   if (!unescaped || !IsValidName(*unescaped)) {
     return Answer::Failure(Error(ErrorKind::kInvalid, "invalid label name: " + QuoteGo(name)));
   }
-  return ListAnswer(store, parameters, [&](const storage::Querier& querier, std::span<const Matcher> matchers, std::size_t limit) {
-    return querier.LabelValues(*unescaped, matchers, limit);
-  });
+  return ListAnswer(
+      store, parameters,
+      [&](const storage::Querier& querier, std::span<const Matcher> matchers, std::size_t limit) {
+        return querier.LabelValues(*unescaped, matchers, limit);
+      });
 }
 
 Answer SeriesAnswer(const storage::Queryable& store, const net::Query& parameters) {

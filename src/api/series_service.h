@@ -11,6 +11,7 @@ namespace sonde::api {
 Answer SeriesAnswer(const storage::Queryable& store, const net::Query& parameters);
 Answer LabelNamesAnswer(const storage::Queryable& store, const net::Query& parameters);
 /// `name` is the path element: a label name, maybe escaped as `U__…`.
-Answer LabelValuesAnswer(const storage::Queryable& store, const net::Query& parameters, std::string_view name);
+Answer LabelValuesAnswer(const storage::Queryable& store, const net::Query& parameters,
+                         std::string_view name);
 
 }  // namespace sonde::api

@@ -30,7 +30,9 @@ std::string FormatRfc3339(Timestamp t) {
   gmtime_r(&seconds, &utc);
   char text[64];
   std::size_t n = std::strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-  if (ms != 0) n += static_cast<std::size_t>(std::snprintf(text + n, sizeof(text) - n, ".%03d", static_cast<int>(ms)));
+  if (ms != 0)
+    n += static_cast<std::size_t>(
+        std::snprintf(text + n, sizeof(text) - n, ".%03d", static_cast<int>(ms)));
   return std::string(text, n) + "Z";
 }
 
@@ -40,7 +42,11 @@ Answer BuildInfoAnswer(const BuildStatus& build) {
   // No `features`: a map that is not empty makes Grafana take the server for Mimir.
   json.BeginObject().Key("version").String(build.version).Key("revision").String(build.revision);
   json.Key("branch").String(build.branch).Key("buildUser").String(build.build_user);
-  json.Key("buildDate").String(build.build_date).Key("goVersion").String(build.compiler).EndObject();
+  json.Key("buildDate")
+      .String(build.build_date)
+      .Key("goVersion")
+      .String(build.compiler)
+      .EndObject();
   return Answer::Success(data);
 }
 
@@ -117,7 +123,15 @@ Answer BlocksAnswer(const StatusSources& sources) {
 Answer WalReplayAnswer(const StatusSources& sources) {
   const WalReplayStatus status = sources.wal_replay();
   std::string data;
-  JsonWriter(data).BeginObject().Key("min").Int(status.min).Key("max").Int(status.max).Key("current").Int(status.current).EndObject();
+  JsonWriter(data)
+      .BeginObject()
+      .Key("min")
+      .Int(status.min)
+      .Key("max")
+      .Int(status.max)
+      .Key("current")
+      .Int(status.current)
+      .EndObject();
   return Answer::Success(data);
 }
 

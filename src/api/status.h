@@ -10,8 +10,9 @@
 #include "base/time.h"
 #include "net/http.h"
 
-// /api/v1/status/*: what this server is, how it was started, and how its store is doing. The values come from app/
-// as functions, so that api/ knows neither the command line nor the store's implementation.
+// /api/v1/status/*: what this server is, how it was started, and how its store is doing. The values
+// come from app/ as functions, so that api/ knows neither the command line nor the store's
+// implementation.
 
 namespace sonde::api {
 
@@ -27,7 +28,8 @@ struct TsdbStatus {
   std::uint64_t chunks = 0;
   Timestamp min_time;
   Timestamp max_time;
-  std::vector<NamedCount> series_by_metric;      ///< Each list: largest first, at most the limit asked for.
+  std::vector<NamedCount>
+      series_by_metric;  ///< Each list: largest first, at most the limit asked for.
   std::vector<NamedCount> values_by_label;
   std::vector<NamedCount> memory_by_label;
   std::vector<NamedCount> series_by_label_pair;  ///< "name=value"
@@ -63,11 +65,12 @@ struct RuntimeStatus {
 /// Thread-safe functions that answer at any time after the API has started.
 struct StatusSources {
   BuildStatus build;
-  std::vector<std::pair<std::string, std::string>> flags;  ///< Name without dashes → value in effect.
+  std::vector<std::pair<std::string, std::string>>
+      flags;  ///< Name without dashes → value in effect.
   std::function<RuntimeStatus()> runtime;
-  std::function<std::string()> config_yaml;                ///< Secrets already replaced.
+  std::function<std::string()> config_yaml;  ///< Secrets already replaced.
   std::function<TsdbStatus(std::size_t limit)> tsdb;
-  std::function<std::vector<std::string>()> block_metas;   ///< meta.json of each block.
+  std::function<std::vector<std::string>()> block_metas;  ///< meta.json of each block.
   std::function<WalReplayStatus()> wal_replay;
 };
 

@@ -23,7 +23,8 @@ using scrape::ScrapeLoop;
 constexpr std::string_view kZeroTime = "0001-01-01T00:00:00Z";  // Go's zero time: never scraped.
 
 // A count that may be absent; `fallback` then. Bad text: the reference's message.
-Result<std::int64_t> CountParam(const net::Query& parameters, std::string_view name, std::int64_t fallback) {
+Result<std::int64_t> CountParam(const net::Query& parameters, std::string_view name,
+                                std::int64_t fallback) {
   const std::string_view text = parameters.Get(name);
   if (text.empty()) return fallback;
   const auto count = ParseInt(text);
@@ -43,9 +44,15 @@ void AppendTarget(JsonWriter& json, const PoolView& pool, const ScrapeLoop& loop
   json.BeginObject();
   AppendLabelsKey(json, "discoveredLabels", loop.discovered());
   AppendLabelsKey(json, "labels", spec.public_labels);
-  json.Key("scrapePool").String(pool.job).Key("scrapeUrl").String(spec.url).Key("globalUrl").String(spec.url);
+  json.Key("scrapePool")
+      .String(pool.job)
+      .Key("scrapeUrl")
+      .String(spec.url)
+      .Key("globalUrl")
+      .String(spec.url);
   json.Key("lastError").String(status.last_error);
-  json.Key("lastScrape").String(status.last_scrape ? FormatRfc3339(*status.last_scrape) : std::string(kZeroTime));
+  json.Key("lastScrape")
+      .String(status.last_scrape ? FormatRfc3339(*status.last_scrape) : std::string(kZeroTime));
   json.Key("lastScrapeDuration").Double(status.last_duration_seconds);
   json.Key("health").String(scrape::ToString(status.health));
   json.Key("scrapeInterval").String(FormatDuration(spec.interval));
@@ -53,7 +60,12 @@ void AppendTarget(JsonWriter& json, const PoolView& pool, const ScrapeLoop& loop
 }
 
 void AppendMetadata(JsonWriter& json, const Metadata& metadata) {
-  json.Key("type").String(ToString(metadata.type)).Key("help").String(metadata.help).Key("unit").String(metadata.unit);
+  json.Key("type")
+      .String(ToString(metadata.type))
+      .Key("help")
+      .String(metadata.help)
+      .Key("unit")
+      .String(metadata.unit);
 }
 
 const PoolView* FindPool(const scrape::TargetsView& pools, std::string_view job) {
@@ -62,8 +74,9 @@ const PoolView* FindPool(const scrape::TargetsView& pools, std::string_view job)
 }
 
 void AppendRule(JsonWriter& json, const scrape::RelabelRule& rule) {
-  static constexpr std::string_view kActions[] = {"replace",   "keep",     "drop",      "keepequal", "dropequal", "hashmod",
-                                                  "labelmap", "labeldrop", "labelkeep", "lowercase", "uppercase"};
+  static constexpr std::string_view kActions[] = {"replace",   "keep",      "drop",     "keepequal",
+                                                  "dropequal", "hashmod",   "labelmap", "labeldrop",
+                                                  "labelkeep", "lowercase", "uppercase"};
   json.Key("rule").BeginObject().Key("source_labels").BeginArray();
   for (const std::string& label : rule.source_labels) {
     json.String(label);
@@ -102,7 +115,8 @@ Answer TargetsAnswer(const scrape::TargetsView& pools, const net::Query& paramet
   }
   json.EndArray().Key("droppedTargetCounts").BeginObject();
   for (const PoolView& pool : *pools) {
-    if (dropped && (wanted.empty() || pool.job == wanted)) json.Key(pool.job).Uint(pool.dropped_count);
+    if (dropped && (wanted.empty() || pool.job == wanted))
+      json.Key(pool.job).Uint(pool.dropped_count);
   }
   json.EndObject().EndObject();
   return Answer::Success(data);
@@ -149,16 +163,23 @@ Answer TargetMetadataAnswer(const scrape::TargetsView& pools, const net::Query& 
 Answer RelabelStepsAnswer(const scrape::TargetsView& pools, const net::Query& parameters) {
   const std::string_view job = parameters.Get("scrapePool");
   const std::string_view text = parameters.Get("labels");
-  if (job.empty()) return Answer::Failure(Error(ErrorKind::kInvalid, "no scrapePool parameter provided"));
-  if (text.empty()) return Answer::Failure(Error(ErrorKind::kInvalid, "no labels parameter provided"));
+  if (job.empty())
+    return Answer::Failure(Error(ErrorKind::kInvalid, "no scrapePool parameter provided"));
+  if (text.empty())
+    return Answer::Failure(Error(ErrorKind::kInvalid, "no labels parameter provided"));
   const auto document = JsonDocument::Parse(text);
   if (!document || !document->root().is_object()) {
-    return Answer::Failure(Error(ErrorKind::kInvalid, "error parsing labels: not a JSON object of strings"));
+    return Answer::Failure(
+        Error(ErrorKind::kInvalid, "error parsing labels: not a JSON object of strings"));
   }
   const PoolView* pool = FindPool(pools, job);
-  if (pool == nullptr) return Answer::Failure(Error(ErrorKind::kNotFound, "scrape pool " + QuoteGo(job) + " not found"));
+  if (pool == nullptr)
+    return Answer::Failure(
+        Error(ErrorKind::kNotFound, "scrape pool " + QuoteGo(job) + " not found"));
   LabelsBuilder builder;
-  document->root().ForEach([&](std::string_view name, JsonView value) { builder.Set(name, value.string().value_or("")); });
+  document->root().ForEach([&](std::string_view name, JsonView value) {
+    builder.Set(name, value.string().value_or(""));
+  });
   std::string data;
   JsonWriter json(data);
   json.BeginObject().Key("steps").BeginArray();
@@ -185,15 +206,19 @@ Answer ScrapePoolsAnswer(const scrape::TargetsView& pools) {
 
 Answer ScrapePoolConfigAnswer(const scrape::TargetsView& pools, const net::Query& parameters) {
   const std::string_view job = parameters.Get("scrapePool");
-  if (job.empty()) return Answer::Failure(Error(ErrorKind::kInvalid, "no scrapePool parameter provided"));
+  if (job.empty())
+    return Answer::Failure(Error(ErrorKind::kInvalid, "no scrapePool parameter provided"));
   const PoolView* pool = FindPool(pools, job);
-  if (pool == nullptr) return Answer::Failure(Error(ErrorKind::kNotFound, "scrape pool " + QuoteGo(job) + " not found"));
+  if (pool == nullptr)
+    return Answer::Failure(
+        Error(ErrorKind::kNotFound, "scrape pool " + QuoteGo(job) + " not found"));
   std::string data;
   JsonWriter(data).BeginObject().Key("yaml").String(pool->options->yaml).EndObject();
   return Answer::Success(data);
 }
 
-Answer MetadataAnswer(const scrape::TargetsView& pools, const MetadataSource& stored, const net::Query& parameters) {
+Answer MetadataAnswer(const scrape::TargetsView& pools, const MetadataSource& stored,
+                      const net::Query& parameters) {
   const auto limit = CountParam(parameters, "limit", -1);
   if (!limit) return Answer::Failure(limit.error());
   const auto limit_per_metric = CountParam(parameters, "limit_per_metric", -1);
@@ -202,8 +227,10 @@ Answer MetadataAnswer(const scrape::TargetsView& pools, const MetadataSource& st
   std::map<std::string, std::vector<Metadata>, std::less<>> all;
   const auto add = [&](const std::string& name, const Metadata& metadata) {
     std::vector<Metadata>& variants = all[name];
-    const bool full = *limit_per_metric > 0 && variants.size() >= static_cast<std::size_t>(*limit_per_metric);
-    if (!full && std::ranges::find(variants, metadata) == variants.end()) variants.push_back(metadata);
+    const bool full =
+        *limit_per_metric > 0 && variants.size() >= static_cast<std::size_t>(*limit_per_metric);
+    if (!full && std::ranges::find(variants, metadata) == variants.end())
+      variants.push_back(metadata);
   };
   for (const PoolView& pool : *pools) {
     for (const auto& loop : pool.active) {

@@ -15,7 +15,9 @@ namespace {
 
 constexpr std::size_t kMaxPageBytes = 256U << 20;
 
-void Print(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
+void Print(std::FILE* file, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+}
 
 /// Whether a job could scrape these targets, as the scraper would find out.
 Status CheckGroup(const scrape::ScrapeOptions& job, const discovery::TargetGroup& group) {

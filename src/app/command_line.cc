@@ -1,8 +1,5 @@
 #include "app/command_line.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <functional>
 #include <iterator>
@@ -13,6 +10,8 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <signal.h>
+#include <unistd.h>
 
 #include "app/check_command.h"
 #include "app/query_command.h"
@@ -26,20 +25,25 @@
 namespace sonde::app {
 namespace {
 
-void Print(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
+void Print(std::FILE* file, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+}
 
 int Fail(const Error& error) {
   Print(stderr, "sonde: " + error.message() + "\n");
   return 1;
 }
 
-/// Blocks the signals that ask a server for something, for this thread and all that it starts; Wait takes them one by one.
+/// Blocks the signals that ask a server for something, for this thread and all that it starts; Wait
+/// takes them one by one.
 class Signals {
  public:
   Signals() {
-    ::signal(SIGPIPE, SIG_IGN);  // A peer that has gone is an error of write(2), not of the process.
+    ::signal(SIGPIPE,
+             SIG_IGN);  // A peer that has gone is an error of write(2), not of the process.
     sigemptyset(&set_);
-    for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set_, number);
+    for (const int number : {SIGINT, SIGTERM, SIGHUP})
+      sigaddset(&set_, number);
     ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
   }
   int Wait() const {
@@ -91,11 +95,15 @@ int RunDemo(demo::DemoOptions options, const DemoDurations& durations) {
     out = *duration;
     return OkStatus();
   };
-  if (Status status = parse(durations.incident_at, "--incident-at", options.incident_at); !status) return Fail(status.error());
-  if (Status status = parse(durations.incident_for, "--incident-for", options.incident_for); !status) return Fail(status.error());
+  if (Status status = parse(durations.incident_at, "--incident-at", options.incident_at); !status)
+    return Fail(status.error());
+  if (Status status = parse(durations.incident_for, "--incident-for", options.incident_for);
+      !status)
+    return Fail(status.error());
   if (!options.write_config.empty()) {
     PosixEnv env;
-    const Status status = WriteFileAtomically(env, options.write_config, demo::DemoConfiguration(options, demo::DemoCluster()));
+    const Status status = WriteFileAtomically(
+        env, options.write_config, demo::DemoConfiguration(options, demo::DemoCluster()));
     return status ? 0 : Fail(status.error());
   }
   const Signals signals;
@@ -117,7 +125,8 @@ int TestPromql(const std::vector<std::string>& files, bool naive) {
   PosixEnv env;
   const SystemClock clock;
   const auto evaluator = naive ? promql::NewNaiveEvaluator(clock) : promql::NewEvaluator(clock);
-  return promql::RunPromqlTests(env, files, *evaluator, [](std::string_view text) { Print(stdout, text); });
+  return promql::RunPromqlTests(env, files, *evaluator,
+                                [](std::string_view text) { Print(stdout, text); });
 }
 
 /// The commands, each of which sets `run` when it was named.
@@ -147,33 +156,51 @@ class Commands {
 
  private:
   void AddServe() {
-    CLI::App* serve = app_.add_subcommand("serve", "Collect, store, answer, show: everything in one process");
+    CLI::App* serve =
+        app_.add_subcommand("serve", "Collect, store, answer, show: everything in one process");
     AddServeFlags(*serve, serve_);
     serve->callback([this] { run_ = [this] { return Serve(serve_); }; });
   }
 
   void AddDemo() {
-    CLI::App* demo = app_.add_subcommand("demo", "Simulate a DeepSeek cluster: engines, GPUs, clients, an incident");
-    demo->add_option("--port", demo_.base_port, "First of the ports on loopback")->capture_default_str();
-    demo->add_option("--gateway", demo_.gateway_url, "Where the simulated clients send their requests")->capture_default_str();
-    demo->add_option("--rate", demo_.rate, "Times the trace's own 5.4 requests/s; 0: no clients")->capture_default_str();
-    demo->add_option("--speed", demo_.speed, "Simulated seconds in a real one")->capture_default_str();
-    demo->add_option("--seed", demo_.seed, "The same seed makes the same choices")->capture_default_str();
-    demo->add_option("--incident", demo_.incident, "`cooling`: GPUs heat to 85 degrees, clocks drop, latency triples")
+    CLI::App* demo = app_.add_subcommand(
+        "demo", "Simulate a DeepSeek cluster: engines, GPUs, clients, an incident");
+    demo->add_option("--port", demo_.base_port, "First of the ports on loopback")
+        ->capture_default_str();
+    demo->add_option("--gateway", demo_.gateway_url,
+                     "Where the simulated clients send their requests")
+        ->capture_default_str();
+    demo->add_option("--rate", demo_.rate, "Times the trace's own 5.4 requests/s; 0: no clients")
+        ->capture_default_str();
+    demo->add_option("--speed", demo_.speed, "Simulated seconds in a real one")
+        ->capture_default_str();
+    demo->add_option("--seed", demo_.seed, "The same seed makes the same choices")
+        ->capture_default_str();
+    demo->add_option("--incident", demo_.incident,
+                     "`cooling`: GPUs heat to 85 degrees, clocks drop, latency triples")
         ->check(CLI::IsMember({"cooling"}));
-    demo->add_option("--incident-at", demo_durations_.incident_at, "When, from the start, in simulated time")->capture_default_str();
-    demo->add_option("--incident-for", demo_durations_.incident_for, "How long")->capture_default_str();
-    demo->add_option("--incident-nodes", demo_.incident_nodes, "Which nodes; default: all")->delimiter(',');
-    demo->add_option("--write-config", demo_.write_config, "Write a configuration for `sonde serve` to this file, and exit");
+    demo->add_option("--incident-at", demo_durations_.incident_at,
+                     "When, from the start, in simulated time")
+        ->capture_default_str();
+    demo->add_option("--incident-for", demo_durations_.incident_for, "How long")
+        ->capture_default_str();
+    demo->add_option("--incident-nodes", demo_.incident_nodes, "Which nodes; default: all")
+        ->delimiter(',');
+    demo->add_option("--write-config", demo_.write_config,
+                     "Write a configuration for `sonde serve` to this file, and exit");
     demo->callback([this] { run_ = [this] { return RunDemo(demo_, demo_durations_); }; });
   }
 
   void AddCheck() {
-    CLI::App* check = app_.add_subcommand("check", "Check a configuration or a page of metrics")->require_subcommand(1);
-    CLI::App* config = check->add_subcommand("config", "Read configurations as `serve` does, and the files that they name");
+    CLI::App* check = app_.add_subcommand("check", "Check a configuration or a page of metrics")
+                          ->require_subcommand(1);
+    CLI::App* config = check->add_subcommand(
+        "config", "Read configurations as `serve` does, and the files that they name");
     config->add_option("FILE", config_files_)->required();
-    config->add_flag("--syntax-only", syntax_only_, "Do not look at the files that the configuration names");
-    config->callback([this] { run_ = [this] { return RunCheckConfig(config_files_, syntax_only_); }; });
+    config->add_flag("--syntax-only", syntax_only_,
+                     "Do not look at the files that the configuration names");
+    config->callback(
+        [this] { run_ = [this] { return RunCheckConfig(config_files_, syntax_only_); }; });
     CLI::App* metrics = check->add_subcommand("metrics", "Judge an exposition on standard input");
     metrics->add_flag("--openmetrics", openmetrics_, "By the rules of OpenMetrics 1.0");
     metrics->callback([this] { run_ = [this] { return RunCheckMetrics(openmetrics_); }; });
@@ -195,12 +222,14 @@ class Commands {
       command->add_option("EXPRESSION", query_.expression)->required();
       command->add_option("--server", query_.server, "Base URL")->capture_default_str();
       command->add_option("-o,--format", query_.format, "promql or json")
-          ->check(CLI::IsMember({"promql", "json"}))->capture_default_str();
+          ->check(CLI::IsMember({"promql", "json"}))
+          ->capture_default_str();
     }
     instant->add_option("--time", query_.time, "Unix seconds or RFC 3339; default: now");
     range->add_option("--start", query_.start, "Default: an hour before the end");
     range->add_option("--end", query_.end, "Default: now");
-    range->add_option("--step", query_.step, "Seconds or a duration; default: a 250th of the range");
+    range->add_option("--step", query_.step,
+                      "Seconds or a duration; default: a 250th of the range");
     instant->callback([this] { run_ = [this] { return RunInstantQuery(query_); }; });
     range->callback([this] { run_ = [this] { return RunRangeQuery(query_); }; });
   }

@@ -21,7 +21,8 @@ net::HttpClientOptions ClientOptions() {
 }
 
 /// host:port of everything that the configuration scrapes at a fixed address.
-std::set<std::string, std::less<>> StaticAddresses(const std::vector<std::shared_ptr<const scrape::ScrapeOptions>>& jobs) {
+std::set<std::string, std::less<>> StaticAddresses(
+    const std::vector<std::shared_ptr<const scrape::ScrapeOptions>>& jobs) {
   std::set<std::string, std::less<>> addresses;
   for (const auto& job : jobs) {
     for (const discovery::TargetGroup& group : job->discovery.static_groups) {
@@ -77,7 +78,9 @@ EngineWiring::EngineWiring(Options options, net::LoopGroup& loops, scrape::Scrap
       gateway_options_(std::move(options.gateway)),
       configured_jobs_(std::move(options.configured_jobs)) {}
 
-EngineWiring::~EngineWiring() { Stop(); }
+EngineWiring::~EngineWiring() {
+  Stop();
+}
 
 void EngineWiring::Start() {
   scrape::ScrapeOptions job;
@@ -122,7 +125,8 @@ Status EngineWiring::Apply(const std::vector<collect::FoundEngine>& engines) {
     if (!engine.identity.metrics_path.empty() && !scraped.contains(engine.instance())) {
       groups.push_back(GroupOf(engine, *url));
     }
-    // A configured engine is an upstream from the start, so that a request that comes before it has answered once finds it.
+    // A configured engine is an upstream from the start, so that a request that comes before it has
+    // answered once finds it.
     if ((engine.identity.serves_api || engine.configured) && !known_upstreams.contains(address)) {
       gateway::UpstreamOptions upstream;
       upstream.name = engine.instance();

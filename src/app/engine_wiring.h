@@ -16,9 +16,10 @@
 
 namespace sonde::app {
 
-/// Turns engines that were found into scrape targets (job `engines`) and gateway upstreams, beside those that the
-/// configuration names itself. An address that the configuration already scrapes, or already has as an upstream, is left
-/// to it. Start once; Stop is idempotent. Thread-safe. References outlive it.
+/// Turns engines that were found into scrape targets (job `engines`) and gateway upstreams, beside
+/// those that the configuration names itself. An address that the configuration already scrapes, or
+/// already has as an upstream, is left to it. Start once; Stop is idempotent. Thread-safe.
+/// References outlive it.
 class EngineWiring {
  public:
   struct Options {
@@ -29,16 +30,17 @@ class EngineWiring {
   };
 
   /// `gateway` may be null (--no-gateway).
-  EngineWiring(Options options, net::LoopGroup& loops, scrape::Scraper& scraper, gateway::Gateway* gateway,
-               const Clock& clock, const Logger& logger, instrument::Registry& registry);
+  EngineWiring(Options options, net::LoopGroup& loops, scrape::Scraper& scraper,
+               gateway::Gateway* gateway, const Clock& clock, const Logger& logger,
+               instrument::Registry& registry);
   ~EngineWiring();
 
   void Start();
   void Stop();
 
   /// The configuration was read again. What the finder looks for stays as it was.
-  Status Reload(gateway::GatewayOptions gateway, std::vector<std::shared_ptr<const scrape::ScrapeOptions>> jobs)
-      EXCLUDES(mutex_);
+  Status Reload(gateway::GatewayOptions gateway,
+                std::vector<std::shared_ptr<const scrape::ScrapeOptions>> jobs) EXCLUDES(mutex_);
 
  private:
   Status Apply(const std::vector<collect::FoundEngine>& engines) EXCLUDES(mutex_);

@@ -11,15 +11,33 @@ bool Has(const std::vector<std::string>& features, std::string_view name) {
   return std::ranges::find(features, name) != features.end();
 }
 
-// Those that mean something here, then those of Prometheus that do not: start scripts may name them.
-constexpr std::array<std::string_view, 25> kKnown{
-    "promql-experimental-functions", "promql-extended-range-selectors", "promql-binop-fill-modifiers",
-    "promql-delayed-name-removal", "promql-duration-expr", "use-start-timestamps", "type-and-unit-labels",
-    "promql-at-modifier", "promql-negative-offset", "promql-per-step-stats",
-    "agent", "auto-gomaxprocs", "auto-gomemlimit", "auto-reload-config", "concurrent-rule-eval",
-    "created-timestamp-zero-ingestion", "delayed-compaction", "exemplar-storage", "expand-external-labels",
-    "extra-scrape-metrics", "memory-snapshot-on-shutdown", "metadata-wal-records", "native-histograms",
-    "new-service-discovery-manager", "remote-write-receiver"};
+// Those that mean something here, then those of Prometheus that do not: start scripts may name
+// them.
+constexpr std::array<std::string_view, 25> kKnown{"promql-experimental-functions",
+                                                  "promql-extended-range-selectors",
+                                                  "promql-binop-fill-modifiers",
+                                                  "promql-delayed-name-removal",
+                                                  "promql-duration-expr",
+                                                  "use-start-timestamps",
+                                                  "type-and-unit-labels",
+                                                  "promql-at-modifier",
+                                                  "promql-negative-offset",
+                                                  "promql-per-step-stats",
+                                                  "agent",
+                                                  "auto-gomaxprocs",
+                                                  "auto-gomemlimit",
+                                                  "auto-reload-config",
+                                                  "concurrent-rule-eval",
+                                                  "created-timestamp-zero-ingestion",
+                                                  "delayed-compaction",
+                                                  "exemplar-storage",
+                                                  "expand-external-labels",
+                                                  "extra-scrape-metrics",
+                                                  "memory-snapshot-on-shutdown",
+                                                  "metadata-wal-records",
+                                                  "native-histograms",
+                                                  "new-service-discovery-manager",
+                                                  "remote-write-receiver"};
 
 }  // namespace
 

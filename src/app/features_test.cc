@@ -20,7 +20,8 @@ TEST(Features, NothingIsOnByDefaultThatPrometheusHasOff) {
 }
 
 TEST(Features, AreSwitchedOnByPrometheussNames) {
-  EXPECT_TRUE(ParserOptionsOf({"native-histograms", "promql-experimental-functions"}).experimental_functions);
+  EXPECT_TRUE(ParserOptionsOf({"native-histograms", "promql-experimental-functions"})
+                  .experimental_functions);
   promql::EvalOptions eval;
   SetEvalFeatures({"promql-delayed-name-removal", "use-start-timestamps"}, eval);
   EXPECT_TRUE(eval.delayed_name_removal);

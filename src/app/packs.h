@@ -6,7 +6,8 @@
 
 namespace sonde {
 
-/// The folder packs/ of this build: what ships with Sonde and is data, not code. Paths are relative to it.
+/// The folder packs/ of this build: what ships with Sonde and is data, not code. Paths are relative
+/// to it.
 std::span<const EmbeddedFile> PacksFiles();
 
 }  // namespace sonde

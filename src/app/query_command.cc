@@ -18,7 +18,9 @@ namespace {
 constexpr std::uint64_t kMaxAnswerBytes = 1ULL << 30;
 constexpr Duration kTimeout{120'000};
 
-void Print(std::FILE* file, std::string_view text) { std::fwrite(text.data(), 1, text.size(), file); }
+void Print(std::FILE* file, std::string_view text) {
+  std::fwrite(text.data(), 1, text.size(), file);
+}
 
 int Fail(std::string_view message) {
   Print(stderr, "query error: ");
@@ -35,7 +37,9 @@ std::string Seconds(Timestamp t) {
 
 Labels ReadMetric(JsonView metric) {
   LabelsBuilder builder;
-  metric.ForEach([&](std::string_view name, JsonView value) { builder.Set(name, value.string().value_or("")); });
+  metric.ForEach([&](std::string_view name, JsonView value) {
+    builder.Set(name, value.string().value_or(""));
+  });
   return builder.Build();
 }
 
@@ -65,7 +69,8 @@ std::string FormatText(JsonView data) {
     out += ReadMetric(series["metric"]).ToString();
     out += " =>";
     if (type == "vector") {
-      out += " " + PointText(series["histogram"].exists() ? series["histogram"] : series["value"]) + "\n";
+      out += " " + PointText(series["histogram"].exists() ? series["histogram"] : series["value"]) +
+             "\n";
       continue;
     }
     out += "\n";
@@ -107,7 +112,8 @@ int Ask(const QueryCommand& command, std::string_view endpoint, const Parameters
   if (!reply) return Fail(reply.error().message());
   const auto document = JsonDocument::Parse(reply->body);
   if (!document) {
-    return Fail("status " + std::to_string(reply->status) + ", and the answer is not JSON: is a Prometheus API at " + server + "?");
+    return Fail("status " + std::to_string(reply->status) +
+                ", and the answer is not JSON: is a Prometheus API at " + server + "?");
   }
   const JsonView answer = document->root();
   if (answer["status"].string() != "success") {
@@ -148,7 +154,10 @@ int RunRangeQuery(const QueryCommand& command) {
     step = std::to_string(std::max(1L, std::lround(std::floor(seconds / 250))));
   }
   return Ask(command, "query_range",
-             {{"query", command.expression}, {"start", Seconds(start)}, {"end", Seconds(end)}, {"step", step}});
+             {{"query", command.expression},
+              {"start", Seconds(start)},
+              {"end", Seconds(end)},
+              {"step", step}});
 }
 
 }  // namespace sonde::app

@@ -8,10 +8,10 @@ namespace sonde::app {
 struct QueryCommand {
   std::string server = "http://127.0.0.1:9797";
   std::string expression;
-  std::string time;    ///< instant: Unix seconds or RFC 3339; empty: now.
-  std::string start;   ///< range; empty: an hour before the end.
+  std::string time;   ///< instant: Unix seconds or RFC 3339; empty: now.
+  std::string start;  ///< range; empty: an hour before the end.
   std::string end;
-  std::string step;    ///< "15s" or seconds; empty: a 250th of the range.
+  std::string step;               ///< "15s" or seconds; empty: a 250th of the range.
   std::string format = "promql";  ///< promql (promtool's text) or json
 };
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -35,12 +36,13 @@ TEST(ServeFlags, HaveDefaultsThatListenOnThisMachineOnly) {
 }
 
 TEST(ServeFlags, PrometheussStartScriptWorks) {
-  const ServeOptions options = Parse({"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus",
-                                      "--storage.tsdb.retention.time=15d", "--web.console.templates=/consoles",
-                                      "--web.console.libraries=/libraries", "--web.enable-lifecycle",
-                                      "--web.enable-remote-write-receiver", "--web.enable-admin-api",
-                                      "--web.listen-address=0.0.0.0:9090", "--query.lookback-delta=10m",
-                                      "--enable-feature=native-histograms,promql-experimental-functions"});
+  const ServeOptions options =
+      Parse({"--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus",
+             "--storage.tsdb.retention.time=15d", "--web.console.templates=/consoles",
+             "--web.console.libraries=/libraries", "--web.enable-lifecycle",
+             "--web.enable-remote-write-receiver", "--web.enable-admin-api",
+             "--web.listen-address=0.0.0.0:9090", "--query.lookback-delta=10m",
+             "--enable-feature=native-histograms,promql-experimental-functions"});
   EXPECT_EQ(options.config_file, "/etc/prometheus/prometheus.yml");
   EXPECT_EQ(options.storage_path, "/prometheus");
   EXPECT_EQ(options.retention_time, "15d");
@@ -52,13 +54,15 @@ TEST(ServeFlags, PrometheussStartScriptWorks) {
 }
 
 TEST(ServeFlags, ListenOnSeveralAddresses) {
-  EXPECT_THAT(Parse({"--web.listen-address=127.0.0.1:1", "--web.listen-address", "[::1]:2"}).web_listen_addresses,
+  EXPECT_THAT(Parse({"--web.listen-address=127.0.0.1:1", "--web.listen-address", "[::1]:2"})
+                  .web_listen_addresses,
               ElementsAre("127.0.0.1:1", "[::1]:2"));
 }
 
 TEST(ServeFlags, SwitchesHaveANoForm) {
-  const ServeOptions options = Parse({"--no-host", "--no-self", "--no-gateway", "--no-engine.autodetect",
-                                      "--no-web.enable-remote-write-receiver", "--no-storage.tsdb.wal-compression"});
+  const ServeOptions options =
+      Parse({"--no-host", "--no-self", "--no-gateway", "--no-engine.autodetect",
+             "--no-web.enable-remote-write-receiver", "--no-storage.tsdb.wal-compression"});
   EXPECT_FALSE(options.host);
   EXPECT_FALSE(options.self);
   EXPECT_FALSE(options.gateway);
@@ -68,9 +72,13 @@ TEST(ServeFlags, SwitchesHaveANoForm) {
   EXPECT_THAT(options.ignored_flags, IsEmpty());
 }
 
-TEST(ServeFlags, OneThatNobodyKnowsIsAnError) { EXPECT_THROW(Parse({"--storage.tsdb.pth=/x"}), CLI::ParseError); }
+TEST(ServeFlags, OneThatNobodyKnowsIsAnError) {
+  EXPECT_THROW(Parse({"--storage.tsdb.pth=/x"}), CLI::ParseError);
+}
 
-TEST(ServeFlags, AWordThatIsNoChoiceIsAnError) { EXPECT_THROW(Parse({"--storage.fsync=never"}), CLI::ParseError); }
+TEST(ServeFlags, AWordThatIsNoChoiceIsAnError) {
+  EXPECT_THROW(Parse({"--storage.fsync=never"}), CLI::ParseError);
+}
 
 }  // namespace
 }  // namespace sonde::app

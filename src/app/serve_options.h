@@ -22,12 +22,12 @@ struct ServeOptions {
   std::string wal_compression = "snappy";  ///< snappy, zstd or none
   std::string fsync = "interval";          ///< always, interval or segment
   std::uint64_t wal_segment_bytes = 128ULL << 20;
-  std::uint64_t max_series = 0;            ///< 0: no limit.
+  std::uint64_t max_series = 0;  ///< 0: no limit.
 
   std::vector<std::string> web_listen_addresses{"127.0.0.1:9797"};
-  std::string gateway_listen_address;      ///< Empty: the configuration's.
-  std::string external_url;                ///< Its path is the prefix that browsers see.
-  std::string route_prefix;                ///< Where the API really is; "" = the path of external_url.
+  std::string gateway_listen_address;  ///< Empty: the configuration's.
+  std::string external_url;            ///< Its path is the prefix that browsers see.
+  std::string route_prefix;            ///< Where the API really is; "" = the path of external_url.
   std::string cors_origin = ".*";
   std::uint32_t max_connections = 4096;
   std::string read_timeout = "5m";
@@ -35,17 +35,17 @@ struct ServeOptions {
   bool enable_admin_api = false;
   bool enable_remote_write = true;
 
-  bool host = true;                        ///< Collect this machine's metrics.
-  bool self = true;                        ///< Store Sonde's own metrics.
+  bool host = true;  ///< Collect this machine's metrics.
+  bool self = true;  ///< Store Sonde's own metrics.
   bool gateway = true;
-  bool engine_autodetect = true;           ///< Look for LLM engines on well-known local ports.
-  std::vector<std::string> engines;        ///< URLs of engines to watch and to send requests to.
+  bool engine_autodetect = true;     ///< Look for LLM engines on well-known local ports.
+  std::vector<std::string> engines;  ///< URLs of engines to watch and to send requests to.
 
   std::string lookback_delta = "5m";
   std::string query_timeout = "2m";
   std::uint64_t max_concurrency = 20;
   std::uint64_t max_samples = 50'000'000;
-  std::vector<std::string> features;       ///< --enable-feature, as Prometheus names them.
+  std::vector<std::string> features;  ///< --enable-feature, as Prometheus names them.
 
   std::string log_level = "info";
   std::string log_format = "logfmt";

@@ -1,7 +1,5 @@
 #include "app/server.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -9,6 +7,8 @@
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include <unistd.h>
 
 #include "api/self_metrics.h"
 #include "app/features.h"
@@ -22,11 +22,14 @@
 namespace sonde::app {
 namespace {
 
-// Without a file: this machine, Sonde itself and the engines that are found, each 15 s (engines: 5 s).
+// Without a file: this machine, Sonde itself and the engines that are found, each 15 s (engines: 5
+// s).
 constexpr std::string_view kDefaultConfig = "global: {scrape_interval: 15s}\n";
 constexpr std::uint64_t kMaxMappingBytes = 16U << 20;
 
-std::size_t Cores() { return std::max(1U, std::thread::hardware_concurrency()); }
+std::size_t Cores() {
+  return std::max(1U, std::thread::hardware_concurrency());
+}
 
 std::optional<std::string> EnvironmentVariable(const std::string& name) {
   const char* value = std::getenv(name.c_str());
@@ -42,7 +45,8 @@ std::string HostName() {
 std::string PathOf(const std::string& external_url) {
   const auto url = net::Url::Parse(external_url);
   std::string path = url ? url->path : external_url;
-  while (path.ends_with('/')) path.pop_back();
+  while (path.ends_with('/'))
+    path.pop_back();
   return path;
 }
 
@@ -67,7 +71,8 @@ Result<tsdb::Options> StoreOptions(const ServeOptions& options, const config::Co
   return store;
 }
 
-Result<api::QueryOptions> QueryOptionsOf(const ServeOptions& options, const config::Config& config) {
+Result<api::QueryOptions> QueryOptionsOf(const ServeOptions& options,
+                                         const config::Config& config) {
   api::QueryOptions query;
   query.parser = ParserOptionsOf(options.features);
   SetEvalFeatures(options.features, query.eval);
@@ -85,7 +90,8 @@ Result<api::QueryOptions> QueryOptionsOf(const ServeOptions& options, const conf
 std::vector<api::NamedCount> Counts(const std::vector<tsdb::NamedCount>& counts) {
   std::vector<api::NamedCount> out;
   out.reserve(counts.size());
-  for (const tsdb::NamedCount& count : counts) out.push_back({count.name, count.count});
+  for (const tsdb::NamedCount& count : counts)
+    out.push_back({count.name, count.count});
   return out;
 }
 
@@ -99,7 +105,8 @@ scrape::ScrapeOptions InternalJob(const char* name, Duration interval) {
 
 }  // namespace
 
-Result<std::unique_ptr<Server>> Server::Start(ServeOptions options, LogSink& sink, std::function<void()> quit) {
+Result<std::unique_ptr<Server>> Server::Start(ServeOptions options, LogSink& sink,
+                                              std::function<void()> quit) {
   const LogLevel level = TRY(ParseLogLevel(options.log_level));
   std::unique_ptr<Server> server(new Server(std::move(options), sink, level, std::move(quit)));
   if (Status status = server->StartAll(); !status) {
@@ -111,13 +118,18 @@ Result<std::unique_ptr<Server>> Server::Start(ServeOptions options, LogSink& sin
 
 Server::Server(ServeOptions options, LogSink& sink, LogLevel level, std::function<void()> quit)
     : options_(std::move(options)),
-      logger_(sink, clock_, level, options_.log_format == "json" ? LogFormat::kJson : LogFormat::kLogfmt),
+      logger_(sink, clock_, level,
+              options_.log_format == "json" ? LogFormat::kJson : LogFormat::kLogfmt),
       started_(clock_.Now()),
       quit_(std::move(quit)),
       ingest_workers_(Cores(), "work"),
-      query_workers_(std::min<std::size_t>(options_.max_concurrency, std::max<std::size_t>(2, Cores())), "query") {}
+      query_workers_(
+          std::min<std::size_t>(options_.max_concurrency, std::max<std::size_t>(2, Cores())),
+          "query") {}
 
-Server::~Server() { Stop(); }
+Server::~Server() {
+  Stop();
+}
 
 Status Server::StartAll() {
   const api::BuildStatus build = BuildInfo();
@@ -133,21 +145,25 @@ Status Server::StartAll() {
   TRY(StartApi());
   TRY(OpenStore(*loaded));
   TRY(StartSources(*loaded));
-  api_->Attach({*database_, *evaluator_, *write_receiver_, *scraper_, [this](std::string_view metric) {
-                  std::vector<api::StoredMetadata> all;
-                  for (tsdb::MetadataTable::Entry& entry : database_->metadata(metric, 0)) {
-                    all.push_back({std::move(entry.metric), std::move(entry.variants)});
-                  }
-                  return all;
-                }});
+  api_->Attach(
+      {*database_, *evaluator_, *write_receiver_, *scraper_, [this](std::string_view metric) {
+         std::vector<api::StoredMetadata> all;
+         for (tsdb::MetadataTable::Entry& entry : database_->metadata(metric, 0)) {
+           all.push_back({std::move(entry.metric), std::move(entry.variants)});
+         }
+         return all;
+       }});
   const Duration took(clock_.Now().ms - started_.ms);
   logger_.Info("ready", {{"web", "http://" + options_.web_listen_addresses.front()},
-                         {"gateway", gateway_ == nullptr ? "off" : "http://" + GatewayOptionsOf(*loaded).listen_address},
+                         {"gateway", gateway_ == nullptr
+                                         ? "off"
+                                         : "http://" + GatewayOptionsOf(*loaded).listen_address},
                          {"after", took}});
   return OkStatus();
 }
 
-// ------------------------------------------------------------------------------------------- configuration
+// -------------------------------------------------------------------------------------------
+// configuration
 
 Result<std::shared_ptr<const config::Config>> Server::LoadConfig() {
   const config::LoadOptions load{.environment = EnvironmentVariable};
@@ -196,13 +212,15 @@ Status Server::CompileMapper(const config::Config& config) {
       files.push_back(TRY(config::ParseMappingFile(text, name)));
     }
   }
-  mapper_ = TRY(collect::VocabularyMapper::Compile(std::move(files), config.sonde.vocabulary_prefix));
+  mapper_ =
+      TRY(collect::VocabularyMapper::Compile(std::move(files), config.sonde.vocabulary_prefix));
   return OkStatus();
 }
 
 gateway::GatewayOptions Server::GatewayOptionsOf(const config::Config& config) const {
   gateway::GatewayOptions options = config.sonde.gateway;
-  if (!options_.gateway_listen_address.empty()) options.listen_address = options_.gateway_listen_address;
+  if (!options_.gateway_listen_address.empty())
+    options.listen_address = options_.gateway_listen_address;
   return options;
 }
 
@@ -216,11 +234,13 @@ Status Server::Reload() {
     const auto warn_if = [&](bool changed, const char* what) {
       if (changed) logger_.Warn("this change needs a restart", {{"section", what}});
     };
-    warn_if(loaded->sonde.vocabulary_prefix != before->sonde.vocabulary_prefix, "sonde.vocabulary.prefix");
+    warn_if(loaded->sonde.vocabulary_prefix != before->sonde.vocabulary_prefix,
+            "sonde.vocabulary.prefix");
     warn_if(loaded->sonde.mapping_files != before->sonde.mapping_files, "sonde.mappings");
     warn_if(loaded->sonde.engines.urls != before->sonde.engines.urls, "sonde.engines.targets");
     warn_if(loaded->sonde.host.enabled != before->sonde.host.enabled ||
-                loaded->sonde.host.interval != before->sonde.host.interval, "sonde.host");
+                loaded->sonde.host.interval != before->sonde.host.interval,
+            "sonde.host");
     warn_if(GatewayOptionsOf(*loaded).listen_address != GatewayOptionsOf(*before).listen_address,
             "sonde.gateway.listen_address");
     warn_if(loaded->storage.retention != before->storage.retention, "storage.tsdb.retention.time");
@@ -234,21 +254,25 @@ Status Server::Reload() {
   if (status) {
     logger_.Info("configuration reloaded", {{"file", options_.config_file}});
   } else {
-    logger_.Error("configuration not reloaded; the old one stays in effect", {{"err", status.error()}});
+    logger_.Error("configuration not reloaded; the old one stays in effect",
+                  {{"err", status.error()}});
   }
   return status;
 }
 
-// ----------------------------------------------------------------------------------------------------- API
+// -----------------------------------------------------------------------------------------------------
+// API
 
 Status Server::StartApi() {
   const std::string external_prefix = PathOf(options_.external_url);
-  const std::string route_prefix = options_.route_prefix.empty() ? external_prefix : PathOf(options_.route_prefix);
+  const std::string route_prefix =
+      options_.route_prefix.empty() ? external_prefix : PathOf(options_.route_prefix);
   web_ui_ = std::make_unique<webui::WebUi>(webui::DistFiles(), external_prefix);
 
   const api::BuildStatus build = BuildInfo();
   api::AddProcessMetrics(registry_, build.version, build.revision);
-  registry_.AddCallback("sonde_config_last_reload_successful", "1 if the last reload of the configuration worked.",
+  registry_.AddCallback("sonde_config_last_reload_successful",
+                        "1 if the last reload of the configuration worked.",
                         instrument::FamilyType::kGauge, [this] {
                           MutexLock lock(config_mutex_);
                           return reload_ok_ ? 1.0 : 0.0;
@@ -284,18 +308,18 @@ Status Server::StartApi() {
 }
 
 api::ApiContext Server::MakeApiContext() {
-  api::ApiContext context{.query_workers = query_workers_,
-                          .ingest_workers = ingest_workers_,
-                          .clock = clock_,
-                          .registry = registry_,
-                          .status = MakeStatusSources(),
-                          .query = {},
-                          .reload = [this] { return Reload(); },
-                          .quit = quit_,
-                          .host_page = {},
-                          .page = [this](net::HttpRequest& request, net::HttpResponse& response, std::string_view path) {
-                            web_ui_->Serve(request, response, path);
-                          }};
+  api::ApiContext context{
+      .query_workers = query_workers_,
+      .ingest_workers = ingest_workers_,
+      .clock = clock_,
+      .registry = registry_,
+      .status = MakeStatusSources(),
+      .query = {},
+      .reload = [this] { return Reload(); },
+      .quit = quit_,
+      .host_page = {},
+      .page = [this](net::HttpRequest& request, net::HttpResponse& response,
+                     std::string_view path) { web_ui_->Serve(request, response, path); }};
   if (host_ != nullptr) context.host_page = [this] { return host_->Collect(); };
   return context;
 }
@@ -309,10 +333,13 @@ api::StatusSources Server::MakeStatusSources() {
   status.tsdb = [this](std::size_t limit) { return StoreStatus(limit); };
   status.block_metas = [this] {
     std::vector<std::string> metas;
-    for (const tsdb::BlockMeta& block : database_->blocks()) metas.push_back(tsdb::FormatBlockMeta(block));
+    for (const tsdb::BlockMeta& block : database_->blocks())
+      metas.push_back(tsdb::FormatBlockMeta(block));
     return metas;
   };
-  status.wal_replay = [this] { return api::WalReplayStatus{replay_.min, replay_.max, replay_.current}; };
+  status.wal_replay = [this] {
+    return api::WalReplayStatus{replay_.min, replay_.max, replay_.current};
+  };
   return status;
 }
 
@@ -323,13 +350,16 @@ api::RuntimeStatus Server::Runtime() const {
   std::error_code ignored;
   runtime.working_directory = std::filesystem::current_path(ignored).string();
   runtime.hostname = HostName();
-  for (std::filesystem::directory_iterator it("/proc/self/task", ignored), end; it != end; it.increment(ignored)) {
+  for (std::filesystem::directory_iterator it("/proc/self/task", ignored), end; it != end;
+       it.increment(ignored)) {
     ++runtime.threads;
   }
   const auto loaded = config();
-  const std::string configured = loaded->storage.retention ? FormatDuration(*loaded->storage.retention)
-                                                           : std::string(kDefaultRetention);
-  runtime.storage_retention = options_.retention_time.empty() ? configured : options_.retention_time;
+  const std::string configured = loaded->storage.retention
+                                     ? FormatDuration(*loaded->storage.retention)
+                                     : std::string(kDefaultRetention);
+  runtime.storage_retention =
+      options_.retention_time.empty() ? configured : options_.retention_time;
   MutexLock lock(config_mutex_);
   runtime.reload_success = reload_ok_;
   runtime.last_config_time = config_loaded_;
@@ -352,15 +382,17 @@ api::TsdbStatus Server::StoreStatus(std::size_t limit) const {
   return status;
 }
 
-// ---------------------------------------------------------------------------------------- the way of the data
+// ---------------------------------------------------------------------------------------- the way
+// of the data
 
 Status Server::OpenStore(const config::Config& config) {
   tsdb::Options store = TRY(StoreOptions(options_, config));
-  database_ = TRY(tsdb::Database::Open(env_, clock_, logger_.With("tsdb"), registry_, std::move(store), &replay_));
+  database_ = TRY(tsdb::Database::Open(env_, clock_, logger_.With("tsdb"), registry_,
+                                       std::move(store), &replay_));
   database_->Start();
   evaluator_ = promql::NewEvaluator(clock_);
-  write_receiver_ = std::make_unique<remote::WriteReceiver>(*database_, clock_, registry_,
-                                                            remote::WriteReceiverOptions{}, mapper_.get());
+  write_receiver_ = std::make_unique<remote::WriteReceiver>(
+      *database_, clock_, registry_, remote::WriteReceiverOptions{}, mapper_.get());
   return OkStatus();
 }
 
@@ -376,8 +408,9 @@ Status Server::StartSources(const config::Config& config) {
                              .mapper = mapper_.get(),
                              .user_agent = "Sonde/" + BuildInfo().version,
                              .host_name = HostName()},
-      scrape::ScraperOptions{.max_body_bytes = config.sonde.max_body_bytes,
-                             .max_bodies_in_memory_bytes = config.sonde.max_bodies_in_memory_bytes});
+      scrape::ScraperOptions{
+          .max_body_bytes = config.sonde.max_body_bytes,
+          .max_bodies_in_memory_bytes = config.sonde.max_bodies_in_memory_bytes});
   discoverer_ = std::make_unique<discovery::Discoverer>(
       discovery::Discoverer::Context{.env = env_,
                                      .clock = clock_,
@@ -403,13 +436,16 @@ Status Server::StartSources(const config::Config& config) {
   EngineWiring::Options wiring;
   wiring.finder = config.sonde.engines;
   wiring.finder.autodetect = wiring.finder.autodetect && options_.engine_autodetect;
-  wiring.finder.urls.insert(wiring.finder.urls.end(), options_.engines.begin(), options_.engines.end());
-  for (const auto& server : web_servers_) wiring.finder.skip_ports.push_back(server->port());
+  wiring.finder.urls.insert(wiring.finder.urls.end(), options_.engines.begin(),
+                            options_.engines.end());
+  for (const auto& server : web_servers_)
+    wiring.finder.skip_ports.push_back(server->port());
   if (gateway_ != nullptr) wiring.finder.skip_ports.push_back(gateway_->port());
   wiring.scrape_interval = config.sonde.engine_scrape_interval;
   wiring.gateway = gateway_options;
   wiring.configured_jobs = config.scrape;
-  engines_ = std::make_unique<EngineWiring>(std::move(wiring), loops_, *scraper_, gateway_.get(), clock_, logger_, registry_);
+  engines_ = std::make_unique<EngineWiring>(std::move(wiring), loops_, *scraper_, gateway_.get(),
+                                            clock_, logger_, registry_);
   engines_->Start();
   return OkStatus();
 }
@@ -434,7 +470,8 @@ void Server::AddInternalTargets(const config::Config& config) {
 
 void Server::ApplyScrapeConfig(const config::Config& config) {
   std::vector<discovery::JobDiscovery> jobs;
-  for (const auto& job : config.scrape) jobs.push_back({job->job_name, job->discovery, job->fingerprint});
+  for (const auto& job : config.scrape)
+    jobs.push_back({job->job_name, job->discovery, job->fingerprint});
   scraper_->ApplyConfig(config.scrape, config.global.external_labels);
   discoverer_->Apply(std::move(jobs));
 }
@@ -448,7 +485,8 @@ void Server::Stop() {
   if (gateway_ != nullptr) gateway_->Stop();
   if (discoverer_ != nullptr) discoverer_->Stop();
   if (scraper_ != nullptr) scraper_->Stop();
-  for (const auto& server : web_servers_) server->Stop();
+  for (const auto& server : web_servers_)
+    server->Stop();
   loops_.Stop();
   ingest_workers_.Stop();
   query_workers_.Stop();

@@ -32,21 +32,25 @@
 
 namespace sonde::app {
 
-/// The whole of `sonde serve`: everything that runs, constructed here in the order in which it is declared, and destroyed
-/// in reverse. Members of one that refer to another come after it.
+/// The whole of `sonde serve`: everything that runs, constructed here in the order in which it is
+/// declared, and destroyed in reverse. Members of one that refer to another come after it.
 ///
-/// Start once; Stop is idempotent. Reload may be called by any thread. Nothing here has logic of its own.
+/// Start once; Stop is idempotent. Reload may be called by any thread. Nothing here has logic of
+/// its own.
 class Server {
  public:
-  /// Checks options and configuration, opens the listening sockets, replays the store and starts everything. When it
-  /// returns the server is ready. While the log is replayed the API answers 503 and tells how far it is.
+  /// Checks options and configuration, opens the listening sockets, replays the store and starts
+  /// everything. When it returns the server is ready. While the log is replayed the API answers 503
+  /// and tells how far it is.
   ///
   /// `quit` is called, on a loop thread, when somebody asks the process to end through the API.
-  static Result<std::unique_ptr<Server>> Start(ServeOptions options, LogSink& sink, std::function<void()> quit);
+  static Result<std::unique_ptr<Server>> Start(ServeOptions options, LogSink& sink,
+                                               std::function<void()> quit);
   ~Server();
 
-  /// Reads the configuration file again. After an error everything goes on as it was. What only a start can change (host
-  /// and own page, engines to look for, mapping files, addresses) stays; a warning names it.
+  /// Reads the configuration file again. After an error everything goes on as it was. What only a
+  /// start can change (host and own page, engines to look for, mapping files, addresses) stays; a
+  /// warning names it.
   Status Reload() EXCLUDES(reload_mutex_);
   void Stop();
 

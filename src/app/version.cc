@@ -18,8 +18,9 @@ api::BuildStatus BuildInfo() {
 
 std::string VersionText() {
   const api::BuildStatus build = BuildInfo();
-  return "sonde, version " + build.version + " (branch: " + build.branch + ", revision: " + build.revision +
-         ")\n  compiler:         " + build.compiler + "\n  platform:         linux/" SONDE_PROCESSOR "\n";
+  return "sonde, version " + build.version + " (branch: " + build.branch +
+         ", revision: " + build.revision + ")\n  compiler:         " + build.compiler +
+         "\n  platform:         linux/" SONDE_PROCESSOR "\n";
 }
 
 }  // namespace sonde::app

@@ -94,7 +94,8 @@ TEST(NumberTest, ParsesAsGo) {
   EXPECT_EQ(ParseFloat(".5"), 0.5);
   EXPECT_EQ(ParseFloat("5."), 5);
   EXPECT_EQ(ParseFloat("1e-400"), 0);
-  for (const char* bad : {"", "+", "1e400", "0x1", "_1", "1_", "1__0", "1 ", " 1", "1e", "--1", "e5", "0x", "1f"}) {
+  for (const char* bad :
+       {"", "+", "1e400", "0x1", "_1", "1_", "1__0", "1 ", " 1", "1e", "--1", "e5", "0x", "1f"}) {
     EXPECT_EQ(ParseFloat(bad), std::nullopt) << bad;
   }
   EXPECT_EQ(ParseInt("-12"), -12);
@@ -119,7 +120,8 @@ TEST(DurationTest, RoundTrips) {
   expect("1y", 31536000000);
   expect("1m500ms", 60500);
   EXPECT_EQ(ParseDuration("0")->count(), 0);
-  EXPECT_EQ(ParseDuration("1y1w1d1h1m1s1ms")->count(), 31536000000 + 604800000 + 86400000 + 3661001);
+  EXPECT_EQ(ParseDuration("1y1w1d1h1m1s1ms")->count(),
+            31536000000 + 604800000 + 86400000 + 3661001);
   for (const char* bad : {"", "1", "1.5h", "m", "1m1h", "1h1h", "-1h", "1x", "400y", "1 h"}) {
     EXPECT_FALSE(ParseDuration(bad).ok()) << bad;
   }
@@ -138,24 +140,26 @@ TEST(QuoteTest, AsGo) {
 TEST(Utf8Test, RejectsWhatUnicodeRejects) {
   EXPECT_TRUE(IsValidUtf8("plain ASCII, long enough for the fast path"));
   EXPECT_TRUE(IsValidUtf8("é世😀"));
-  for (const char* bad : {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE4\xB8", "\x80", "abcdefgh\xFF"}) {
+  for (const char* bad :
+       {"\xC0\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE4\xB8", "\x80", "abcdefgh\xFF"}) {
     EXPECT_FALSE(IsValidUtf8(bad));
   }
 }
 
 TEST(HashTest, KnownVectors) {
-  EXPECT_EQ(Crc32c("123456789"), 0xE3069283U);                       // RFC 3720, B.4
+  EXPECT_EQ(Crc32c("123456789"), 0xE3069283U);  // RFC 3720, B.4
   EXPECT_EQ(Crc32c("6789", Crc32c("12345")), 0xE3069283U);
-  EXPECT_EQ(Xxh64(""), 0xEF46DB3751D8E999ULL);                       // xxHash specification
-  EXPECT_EQ(Fnv64a("a"), 0xaf63dc4c8601ec8cULL);                     // FNV reference
-  EXPECT_EQ(Sha256Hex("abc"),                                        // FIPS 180-2
+  EXPECT_EQ(Xxh64(""), 0xEF46DB3751D8E999ULL);    // xxHash specification
+  EXPECT_EQ(Fnv64a("a"), 0xaf63dc4c8601ec8cULL);  // FNV reference
+  EXPECT_EQ(Sha256Hex("abc"),                     // FIPS 180-2
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-  EXPECT_EQ(Md5Low64(""), 0xe9800998ecf8427eULL);                    // RFC 1321: d41d8cd98f00b204e9800998ecf8427e
+  EXPECT_EQ(Md5Low64(""), 0xe9800998ecf8427eULL);  // RFC 1321: d41d8cd98f00b204e9800998ecf8427e
 }
 
 TEST(BytesTest, VarintsRoundTripAndNeverReadPastTheEnd) {
   std::string bytes;
-  for (const std::int64_t v : {0L, -1L, 63L, -64L, 64L, 1L << 40, std::numeric_limits<long>::min()}) {
+  for (const std::int64_t v :
+       {0L, -1L, 63L, -64L, 64L, 1L << 40, std::numeric_limits<long>::min()}) {
     bytes.clear();
     PutVarint(bytes, v);
     EXPECT_EQ(ByteReader(bytes).Varint(), v);
@@ -187,7 +191,8 @@ TEST(CompressTest, RoundTripsAndBoundsTheOutput) {
     const Status too_large = decompress(packed, raw.size() - 1, out);
     ASSERT_FALSE(too_large.ok());
     EXPECT_EQ(too_large.error().kind(), ErrorKind::kLimit);
-    const Status cut = decompress(std::string_view(packed).substr(0, packed.size() / 2), raw.size(), out);
+    const Status cut =
+        decompress(std::string_view(packed).substr(0, packed.size() / 2), raw.size(), out);
     ASSERT_FALSE(cut.ok());
     EXPECT_EQ(cut.error().kind(), ErrorKind::kCorruption);
   };
@@ -220,8 +225,15 @@ TEST(JsonTest, WritesAndReads) {
   std::string text;
   JsonWriter json(text);
   json.BeginObject().Key("a\"b").Int(-1).Key("list").BeginArray().Bool(true).Null().Double(0.5);
-  json.Double(kInf).String("x\n\xff<").EndArray().Key("empty").BeginObject().EndObject().EndObject();
-  EXPECT_EQ(text, "{\"a\\\"b\":-1,\"list\":[true,null,0.5,null,\"x\\n\xEF\xBF\xBD<\"],\"empty\":{}}");
+  json.Double(kInf)
+      .String("x\n\xff<")
+      .EndArray()
+      .Key("empty")
+      .BeginObject()
+      .EndObject()
+      .EndObject();
+  EXPECT_EQ(text,
+            "{\"a\\\"b\":-1,\"list\":[true,null,0.5,null,\"x\\n\xEF\xBF\xBD<\"],\"empty\":{}}");
   const auto document = JsonDocument::Parse(text);
   ASSERT_TRUE(document.ok());
   const JsonView root = document->root();
@@ -283,7 +295,8 @@ TEST(RegexTest, FindsLiteralsAndPrefixes) {
 
 // The quick shapes must agree with the automaton.
 TEST(RegexTest, ShapesAgreeWithTheAutomaton) {
-  const std::vector<std::string> patterns{"a.*", ".*a", ".*a.*", "a.+", "ab|ba", "(a|b)(a|b)", "a", ".+", ".*", "b.*a"};
+  const std::vector<std::string> patterns{"a.*",        ".*a", ".*a.*", "a.+", "ab|ba",
+                                          "(a|b)(a|b)", "a",   ".+",    ".*",  "b.*a"};
   const std::vector<std::string> subjects{"", "a", "b", "ab", "ba", "aa", "bab", "aba", "bb"};
   for (const std::string& pattern : patterns) {
     const auto quick = Regex::Compile(pattern);
@@ -296,7 +309,8 @@ TEST(RegexTest, ShapesAgreeWithTheAutomaton) {
 }
 
 TEST(RegexTest, ExpandsAsGo) {
-  const auto expand = [](std::string_view pattern, std::string_view subject, std::string_view replacement) {
+  const auto expand = [](std::string_view pattern, std::string_view subject,
+                         std::string_view replacement) {
     return Regex::Compile(pattern)->Expand(subject, replacement);
   };
   EXPECT_EQ(expand("(.*):(\\d+)", "host:9100", "$1-${2}x$$"), "host-9100x$");
@@ -308,14 +322,20 @@ TEST(RegexTest, ExpandsAsGo) {
 TEST(LogTest, LogfmtAndJson) {
   MemorySink sink;
   ManualClock clock({1700000000123});
-  Logger(sink, clock).With("wal").Info("opened the log", {{"segments", 3}, {"took", Duration(1500)}, {"dir", "a b"}});
+  Logger(sink, clock)
+      .With("wal")
+      .Info("opened the log", {{"segments", 3}, {"took", Duration(1500)}, {"dir", "a b"}});
   EXPECT_EQ(sink.text(),
-            "time=2023-11-14T22:13:20.123Z level=INFO msg=\"opened the log\" component=wal segments=3 took=1s500ms "
+            "time=2023-11-14T22:13:20.123Z level=INFO msg=\"opened the log\" component=wal "
+            "segments=3 took=1s500ms "
             "dir=\"a b\"\n");
   MemorySink json;
   Logger(json, clock, LogLevel::kWarn, LogFormat::kJson).Info("dropped");
-  Logger(json, clock, LogLevel::kWarn, LogFormat::kJson).Error("kept", {{"error", Error(ErrorKind::kIo, "x\"")}});
-  EXPECT_EQ(json.text(), "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"ERROR\",\"msg\":\"kept\",\"error\":\"x\\\"\"}\n");
+  Logger(json, clock, LogLevel::kWarn, LogFormat::kJson)
+      .Error("kept", {{"error", Error(ErrorKind::kIo, "x\"")}});
+  EXPECT_EQ(json.text(),
+            "{\"time\":\"2023-11-14T22:13:20.123Z\",\"level\":\"ERROR\",\"msg\":\"kept\",\"error\":"
+            "\"x\\\"\"}\n");
 }
 
 TEST(ThreadPoolTest, RunsEverythingQueuedBeforeStop) {

@@ -11,10 +11,9 @@ namespace sonde::internal {
 
 }  // namespace sonde::internal
 
-#define CHECK(condition)                                                       \
-  (static_cast<bool>(condition)                                                \
-       ? static_cast<void>(0)                                                  \
-       : ::sonde::internal::CheckFailed(__FILE__, __LINE__, #condition))
+#define CHECK(condition)                               \
+  (static_cast<bool>(condition) ? static_cast<void>(0) \
+                                : ::sonde::internal::CheckFailed(__FILE__, __LINE__, #condition))
 
 /// As CHECK, but only in debug builds: for conditions that cost something to test.
 #ifdef SONDE_DCHECKS

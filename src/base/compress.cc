@@ -33,10 +33,12 @@ class ZlibCompressor final : public StreamCodec {
 
   Status Push(std::string_view in, bool finish, std::string& out) override {
     // zlib does not write through next_in.
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));  // NOLINT(cppcoreguidelines-pro-type-const-cast): zlib's interface
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(
+        in.data()));  // NOLINT(cppcoreguidelines-pro-type-const-cast): zlib's interface
     stream_.avail_in = static_cast<uInt>(in.size());
     std::array<char, 16384> buffer;
-    // Without `finish` everything is flushed: a stream's reader must not wait for our buffer to fill.
+    // Without `finish` everything is flushed: a stream's reader must not wait for our buffer to
+    // fill.
     const int flush = finish ? Z_FINISH : Z_SYNC_FLUSH;
     int code = Z_OK;
     do {
@@ -61,7 +63,8 @@ class ZlibDecompressor final : public StreamCodec {
   ~ZlibDecompressor() override { inflateEnd(&stream_); }
 
   Status Push(std::string_view in, bool finish, std::string& out) override {
-    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));  // NOLINT(cppcoreguidelines-pro-type-const-cast): zlib's interface
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(
+        in.data()));  // NOLINT(cppcoreguidelines-pro-type-const-cast): zlib's interface
     stream_.avail_in = static_cast<uInt>(in.size());
     std::array<char, 16384> buffer;
     while (true) {
@@ -126,7 +129,8 @@ class ZstdDecompressor final : public StreamCodec {
   explicit ZstdDecompressor(std::uint64_t max_bytes)
       : max_bytes_(max_bytes), stream_(ZSTD_createDStream()) {
     CHECK(stream_ != nullptr);
-    // 8 MiB of window are what RFC 8878 asks a decoder to support; more would be the sender's memory bomb.
+    // 8 MiB of window are what RFC 8878 asks a decoder to support; more would be the sender's
+    // memory bomb.
     CHECK(ZSTD_isError(ZSTD_DCtx_setParameter(stream_, ZSTD_d_windowLogMax, 23)) == 0);
   }
   ~ZstdDecompressor() override { ZSTD_freeDStream(stream_); }
@@ -172,7 +176,8 @@ Status SnappyDecompress(std::string_view block, std::uint64_t max_bytes, std::st
     return Damaged("snappy", "corrupt input");
   }
   if (size > max_bytes) return TooLarge(max_bytes);
-  // A block cannot shrink data below about 1/21 (a copy of 64 bytes takes 3); a header that promises more lies.
+  // A block cannot shrink data below about 1/21 (a copy of 64 bytes takes 3); a header that
+  // promises more lies.
   if (size / 64 > block.size()) return Damaged("snappy", "corrupt input");
   out.resize(size);
   if (!snappy::RawUncompress(block.data(), block.size(), out.data())) {
@@ -215,8 +220,8 @@ std::unique_ptr<StreamCodec> NewCompressor(Encoding encoding, int level) {
 std::unique_ptr<StreamCodec> NewDecompressor(Encoding encoding, std::uint64_t max_bytes) {
   CHECK(encoding != Encoding::kIdentity);
   if (encoding == Encoding::kZstd) return std::make_unique<ZstdDecompressor>(max_bytes);
-  return std::make_unique<ZlibDecompressor>(
-      encoding == Encoding::kGzip ? kGzipWindow : kZlibWindow, max_bytes);
+  return std::make_unique<ZlibDecompressor>(encoding == Encoding::kGzip ? kGzipWindow : kZlibWindow,
+                                            max_bytes);
 }
 
 }  // namespace sonde

@@ -7,14 +7,15 @@
 
 #include "base/result.h"
 
-// Snappy (block format), zstd and gzip, with a bound on what comes out: a small body must not be able to
-// become a large one.
+// Snappy (block format), zstd and gzip, with a bound on what comes out: a small body must not be
+// able to become a large one.
 
 namespace sonde {
 
 /// Appends the snappy block of `raw`.
 void SnappyCompress(std::string_view raw, std::string& out);
-/// Replaces `out`; kLimit if the block says that it is larger than `max_bytes`, kCorruption if it is damaged.
+/// Replaces `out`; kLimit if the block says that it is larger than `max_bytes`, kCorruption if it
+/// is damaged.
 Status SnappyDecompress(std::string_view block, std::uint64_t max_bytes, std::string& out);
 
 /// Appends one zstd frame.
@@ -37,8 +38,8 @@ class StreamCodec {
 
 /// `encoding` must not be kIdentity. `level` 0: 6 for gzip and deflate, 3 for zstd.
 std::unique_ptr<StreamCodec> NewCompressor(Encoding encoding, int level = 0);
-/// Pushing what makes the output longer than `max_bytes` in all is kLimit, and stops there: a few bytes may not become
-/// gigabytes.
+/// Pushing what makes the output longer than `max_bytes` in all is kLimit, and stops there: a few
+/// bytes may not become gigabytes.
 std::unique_ptr<StreamCodec> NewDecompressor(Encoding encoding,
                                              std::uint64_t max_bytes = UINT64_MAX);
 

@@ -52,7 +52,8 @@ Result<Duration> ParseDuration(std::string_view text) {
     if (digits == 0 || name.empty() || !count) return NotADuration(text);
     const auto* unit = std::ranges::find(kUnits, name, &Unit::name);
     if (unit == kUnits.end()) {
-      return Error(ErrorKind::kInvalid, "unknown unit " + QuoteGo(name) + " in duration " + QuoteGo(text));
+      return Error(ErrorKind::kInvalid,
+                   "unknown unit " + QuoteGo(name) + " in duration " + QuoteGo(text));
     }
     const auto index = static_cast<std::size_t>(unit - kUnits.begin());
     if (index < next_unit) return NotADuration(text);

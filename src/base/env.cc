@@ -1,5 +1,10 @@
 #include "base/env.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -7,11 +12,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <system_error>
 
 namespace sonde {
 namespace {
@@ -159,7 +159,9 @@ Result<std::string> PosixEnv::ReadFile(const Path& path, std::uint64_t max_bytes
   return contents;
 }
 
-bool PosixEnv::Exists(const Path& path) { return ::access(path.c_str(), F_OK) == 0; }
+bool PosixEnv::Exists(const Path& path) {
+  return ::access(path.c_str(), F_OK) == 0;
+}
 
 Result<std::uint64_t> PosixEnv::FileSize(const Path& path) {
   struct stat status {};

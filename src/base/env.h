@@ -14,15 +14,15 @@
 
 namespace sonde {
 
-/// A file that is written from its start or its end on. Not thread-safe, except that Sync may run beside an Append (what
-/// is being appended may be synced or not). Destruction closes it; bytes that
-/// were appended but not synced may be lost in a power cut, never in a kill of the process.
+/// A file that is written from its start or its end on. Not thread-safe, except that Sync may run
+/// beside an Append (what is being appended may be synced or not). Destruction closes it; bytes
+/// that were appended but not synced may be lost in a power cut, never in a kill of the process.
 class WritableFile {
  public:
   virtual ~WritableFile() = default;
 
-  /// Hands the bytes to the operating system (no buffer of our own). After an error the file's tail is
-  /// unknown.
+  /// Hands the bytes to the operating system (no buffer of our own). After an error the file's tail
+  /// is unknown.
   virtual Status Append(std::string_view bytes) = 0;
   /// Returns when everything appended so far survives a power cut (fdatasync).
   virtual Status Sync() = 0;
@@ -32,8 +32,8 @@ class WritableFile {
   virtual std::uint64_t size() const = 0;
 };
 
-/// A read-only mapping of a file's bytes as of the time of mapping. The bytes stay readable when the file is
-/// removed. Thread-safe.
+/// A read-only mapping of a file's bytes as of the time of mapping. The bytes stay readable when
+/// the file is removed. Thread-safe.
 class MappedFile {
  public:
   virtual ~MappedFile() = default;
@@ -52,7 +52,8 @@ struct DirEntry {
   std::uint64_t size = 0;  ///< Files only.
 };
 
-/// Thread-safe. Errors: kNotFound if a path does not exist, else kIo with errno's text; each names the path.
+/// Thread-safe. Errors: kNotFound if a path does not exist, else kIo with errno's text; each names
+/// the path.
 class Env {
  public:
   using Path = std::filesystem::path;
@@ -84,8 +85,8 @@ class Env {
   /// Makes creations, renames and removals in this directory survive a power cut.
   virtual Status SyncDir(const Path& path) = 0;
 
-  /// Creates the file if needed, locks it and writes the process id into it. kUnavailable if another process
-  /// (or another lock of this Env) holds it.
+  /// Creates the file if needed, locks it and writes the process id into it. kUnavailable if
+  /// another process (or another lock of this Env) holds it.
   virtual Result<std::unique_ptr<FileLock>> LockFile(const Path& path) = 0;
   /// Bytes that can still be written to the file system that holds `path`.
   virtual Result<std::uint64_t> FreeBytes(const Path& path) = 0;
@@ -111,8 +112,8 @@ class PosixEnv final : public Env {
   Result<std::uint64_t> FreeBytes(const Path& path) override;
 };
 
-/// Writes `contents` to `path` so that after a crash at any instant the file has either its old or its new
-/// contents: temporary file, sync, rename, sync of the directory.
+/// Writes `contents` to `path` so that after a crash at any instant the file has either its old or
+/// its new contents: temporary file, sync, rename, sync of the directory.
 Status WriteFileAtomically(Env& env, const Env::Path& path, std::string_view contents);
 
 /// Total size of the files below `path`; 0 if it does not exist.

@@ -34,7 +34,8 @@ Error NotFound(std::string_view what, const Env::Path& path) {
 
 struct FaultEnv::Node {
   bool is_directory = false;
-  // Bytes are only appended, or replaced as a whole by a truncation; mappings keep the old string alive.
+  // Bytes are only appended, or replaced as a whole by a truncation; mappings keep the old string
+  // alive.
   std::shared_ptr<std::string> written = std::make_shared<std::string>();
   std::string synced;
 };
@@ -233,8 +234,8 @@ Result<std::string> FaultEnv::ReadFile(const Path& path, std::uint64_t max_bytes
   const auto node = Find(path);
   if (node == nullptr || node->is_directory) return NotFound("open", path);
   if (node->written->size() > max_bytes) {
-    return Error(ErrorKind::kLimit, "read " + path.string() + ": larger than " +
-                                        std::to_string(max_bytes) + " bytes");
+    return Error(ErrorKind::kLimit,
+                 "read " + path.string() + ": larger than " + std::to_string(max_bytes) + " bytes");
   }
   return *node->written;
 }
@@ -324,7 +325,8 @@ Status FaultEnv::Rename(const Path& from, const Path& to) {
   }
   for (auto& [key, node] : moved) {
     live_[key] = node;
-    // What is inside a directory moves with its name: the children's own names stay as durable as they were.
+    // What is inside a directory moves with its name: the children's own names stay as durable as
+    // they were.
     const std::string old_key = source + key.substr(target.size());
     if (key != target && durable_.contains(old_key)) durable_[key] = durable_[old_key];
   }

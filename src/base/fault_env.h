@@ -12,11 +12,12 @@
 #include "base/mutex.h"
 #include "base/random.h"
 
-// A file system in memory that can be interrupted: the proof of every promise that the store makes about
-// crashes. After LevelDB's fault-injection test and ALICE (Pillai et al. 2014).
+// A file system in memory that can be interrupted: the proof of every promise that the store makes
+// about crashes. After LevelDB's fault-injection test and ALICE (Pillai et al. 2014).
 //
-// It keeps two states. What was *written* survives the kill of a process. What was *synced* survives a power
-// cut: a file's bytes by WritableFile::Sync, a name (creation, rename, removal) by SyncDir of its directory.
+// It keeps two states. What was *written* survives the kill of a process. What was *synced*
+// survives a power cut: a file's bytes by WritableFile::Sync, a name (creation, rename, removal) by
+// SyncDir of its directory.
 
 namespace sonde {
 
@@ -40,19 +41,21 @@ class FaultEnv final : public Env {
 
   /// Number of changing operations so far.
   std::uint64_t operations() const;
-  /// The operation with this number (from 0) and all later ones fail with kIo and change nothing, except that
-  /// a failing Append leaves a random prefix behind: the process was stopped there.
+  /// The operation with this number (from 0) and all later ones fail with kIo and change nothing,
+  /// except that a failing Append leaves a random prefix behind: the process was stopped there.
   void StopAt(std::uint64_t operation, std::uint64_t seed = 1);
-  /// Called before every changing operation; a returned error is its result, and nothing changes. Null: off.
+  /// Called before every changing operation; a returned error is its result, and nothing changes.
+  /// Null: off.
   using Fault = std::function<std::optional<Error>(FaultOp op, const Path& path)>;
   void SetFault(Fault fault);
-  /// Appends beyond this total of bytes fail with kIo "no space left on device" after writing what fits.
+  /// Appends beyond this total of bytes fail with kIo "no space left on device" after writing what
+  /// fits.
   void SetCapacity(std::uint64_t bytes);
 
   /// A new file system that holds what is left after `kill -9`: everything written.
   std::unique_ptr<FaultEnv> AfterKill() const;
-  /// What is left after a power cut: everything synced and, of what was not, a prefix chosen by `rng` (a file's
-  /// unsynced tail may survive in part, an unsynced name may or may not be there).
+  /// What is left after a power cut: everything synced and, of what was not, a prefix chosen by
+  /// `rng` (a file's unsynced tail may survive in part, an unsynced name may or may not be there).
   std::unique_ptr<FaultEnv> AfterPowerCut(Rng& rng) const;
 
   // Env:

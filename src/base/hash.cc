@@ -91,9 +91,13 @@ Digest ComputeDigest(const EVP_MD* algorithm, std::string_view bytes) {
 
 }  // namespace
 
-std::uint64_t Xxh64(std::string_view bytes) { return XXH64(bytes.data(), bytes.size(), 0); }
+std::uint64_t Xxh64(std::string_view bytes) {
+  return XXH64(bytes.data(), bytes.size(), 0);
+}
 
-std::uint64_t Xxh3(std::string_view bytes) { return XXH3_64bits(bytes.data(), bytes.size()); }
+std::uint64_t Xxh3(std::string_view bytes) {
+  return XXH3_64bits(bytes.data(), bytes.size());
+}
 
 Hash128 Xxh3Wide(std::string_view bytes) {
   const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());

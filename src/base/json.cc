@@ -13,7 +13,9 @@ namespace {
 
 namespace bj = boost::json;
 
-const bj::value& AsValue(const void* value) { return *static_cast<const bj::value*>(value); }
+const bj::value& AsValue(const void* value) {
+  return *static_cast<const bj::value*>(value);
+}
 
 void AppendEscapedByte(std::string& out, char c) {
   static constexpr char kHex[] = "0123456789abcdef";
@@ -138,11 +140,21 @@ JsonWriter& JsonWriter::Raw(std::string_view json) {
   return *this;
 }
 
-bool JsonView::is_null() const { return exists() && AsValue(value_).is_null(); }
-bool JsonView::is_object() const { return exists() && AsValue(value_).is_object(); }
-bool JsonView::is_array() const { return exists() && AsValue(value_).is_array(); }
-bool JsonView::is_string() const { return exists() && AsValue(value_).is_string(); }
-bool JsonView::is_number() const { return exists() && AsValue(value_).is_number(); }
+bool JsonView::is_null() const {
+  return exists() && AsValue(value_).is_null();
+}
+bool JsonView::is_object() const {
+  return exists() && AsValue(value_).is_object();
+}
+bool JsonView::is_array() const {
+  return exists() && AsValue(value_).is_array();
+}
+bool JsonView::is_string() const {
+  return exists() && AsValue(value_).is_string();
+}
+bool JsonView::is_number() const {
+  return exists() && AsValue(value_).is_number();
+}
 
 std::optional<std::string_view> JsonView::string() const {
   if (!is_string()) return std::nullopt;
@@ -201,7 +213,9 @@ JsonDocument::JsonDocument(JsonDocument&&) noexcept = default;
 JsonDocument& JsonDocument::operator=(JsonDocument&&) noexcept = default;
 JsonDocument::~JsonDocument() = default;
 
-JsonView JsonDocument::root() const { return JsonView(&state_->root); }
+JsonView JsonDocument::root() const {
+  return JsonView(&state_->root);
+}
 
 Result<JsonDocument> JsonDocument::Parse(std::string_view text, int max_depth) {
   auto state = std::make_unique<State>();

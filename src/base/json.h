@@ -13,8 +13,8 @@
 
 namespace sonde {
 
-/// Appends `s` as a JSON string with quotes. `<`, `>` and `&` stay as they are; bytes that are not UTF-8
-/// become U+FFFD, so the output is always valid.
+/// Appends `s` as a JSON string with quotes. `<`, `>` and `&` stay as they are; bytes that are not
+/// UTF-8 become U+FFFD, so the output is always valid.
 void AppendJsonString(std::string& out, std::string_view s);
 
 /// Writes JSON into a string, with the commas in the right places.

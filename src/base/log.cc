@@ -1,9 +1,9 @@
 #include "base/log.h"
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <ctime>
+
+#include <unistd.h>
 
 #include "base/duration.h"
 #include "base/json.h"
@@ -67,8 +67,8 @@ Result<LogLevel> ParseLogLevel(std::string_view text) {
   if (text == "info") return LogLevel::kInfo;
   if (text == "warn") return LogLevel::kWarn;
   if (text == "error") return LogLevel::kError;
-  return sonde::Error(ErrorKind::kInvalid, "log level " + QuoteGo(text) +
-                                               " is not one of debug, info, warn, error");
+  return sonde::Error(ErrorKind::kInvalid,
+                      "log level " + QuoteGo(text) + " is not one of debug, info, warn, error");
 }
 
 LogField::LogField(std::string_view k, Duration v) : key(k), value(FormatDuration(v)) {}

@@ -10,8 +10,8 @@
 #include "base/result.h"
 #include "base/time.h"
 
-// Structured log lines, in logfmt or JSON, with the field names that Prometheus uses. Log once, where an
-// error is handled. Prompts, secrets and whole request bodies are never logged.
+// Structured log lines, in logfmt or JSON, with the field names that Prometheus uses. Log once,
+// where an error is handled. Prompts, secrets and whole request bodies are never logged.
 
 namespace sonde {
 
@@ -65,8 +65,8 @@ class MemorySink final : public LogSink {
   std::string text_ GUARDED_BY(mutex_);
 };
 
-/// Writes lines to a sink; passed to whoever logs. Copyable (it is three references and a name), and
-/// thread-safe. `sink` and `clock` must outlive it.
+/// Writes lines to a sink; passed to whoever logs. Copyable (it is three references and a name),
+/// and thread-safe. `sink` and `clock` must outlive it.
 class Logger {
  public:
   Logger(LogSink& sink, const Clock& clock, LogLevel level = LogLevel::kInfo,

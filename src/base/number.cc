@@ -138,7 +138,8 @@ void AppendFloatE(std::string& out, double v) {
 void AppendFloatG(std::string& out, double v) {
   if (AppendSpecial(out, v)) return;
   const Decimal d = Shortest(v);
-  // Go decides as if the precision were 6 when the shortest digits are asked for: 1e+06, but 123456.
+  // Go decides as if the precision were 6 when the shortest digits are asked for: 1e+06, but
+  // 123456.
   const int exponent = d.point - 1;
   if (exponent < -4 || exponent >= 6) {
     LayOutE(out, d);
@@ -220,7 +221,8 @@ std::optional<double> ParseFloat(std::string_view s) {
                       hex ? std::chars_format::hex : std::chars_format::general);
   if (end != digits.data() + digits.size()) return std::nullopt;
   if (error == std::errc::result_out_of_range) {
-    // Too small is 0 (or the nearest subnormal), too large is an error: from_chars does not say which.
+    // Too small is 0 (or the nearest subnormal), too large is an error: from_chars does not say
+    // which.
     value = std::strtod(std::string(s).c_str(), nullptr);
     if (std::isinf(value)) return std::nullopt;
   } else if (error != std::errc()) {

@@ -6,7 +6,8 @@
 #include <string_view>
 
 // Numbers as text, exactly as Go's strconv writes and reads them: Prometheus's formats and its test
-// files are defined by that (facts: shortest digits that round-trip; exponent of at least two digits).
+// files are defined by that (facts: shortest digits that round-trip; exponent of at least two
+// digits).
 
 namespace sonde {
 
@@ -14,7 +15,8 @@ namespace sonde {
 void AppendFloatF(std::string& out, double v);
 /// strconv.FormatFloat(v, 'e', -1, 64): always an exponent, "1e+00".
 void AppendFloatE(std::string& out, double v);
-/// strconv.FormatFloat(v, 'g', -1, 64) and fmt's %v and %g: an exponent below 1e-4 and from 1e+06 on.
+/// strconv.FormatFloat(v, 'g', -1, 64) and fmt's %v and %g: an exponent below 1e-4 and from 1e+06
+/// on.
 void AppendFloatG(std::string& out, double v);
 /// How the HTTP API writes sample values: 'f', but 'e' if |v| < 1e-6 (and not 0) or |v| >= 1e21.
 void AppendFloatApi(std::string& out, double v);
@@ -27,8 +29,8 @@ std::string FormatFloatG(double v);
 void AppendInt(std::string& out, std::int64_t v);
 void AppendUint(std::string& out, std::uint64_t v);
 
-/// strconv.ParseFloat(s, 64): decimal, hexadecimal, underscores between digits, "Inf" and "NaN" in any
-/// case with a sign. Nothing if `s` is not a number or overflows.
+/// strconv.ParseFloat(s, 64): decimal, hexadecimal, underscores between digits, "Inf" and "NaN" in
+/// any case with a sign. Nothing if `s` is not a number or overflows.
 std::optional<double> ParseFloat(std::string_view s);
 
 /// Plain decimal with an optional '-' ('+' too), the whole string. Nothing on junk or overflow.

@@ -7,8 +7,8 @@ namespace {
 
 constexpr char kHex[] = "0123456789abcdef";
 
-// An approximation of Go's unicode.IsPrint that is exact for what occurs in labels: controls, surrogates,
-// private use, non-characters and the odd spaces are escaped.
+// An approximation of Go's unicode.IsPrint that is exact for what occurs in labels: controls,
+// surrogates, private use, non-characters and the odd spaces are escaped.
 bool IsPrintable(char32_t rune) {
   if (rune < 0x20 || (rune >= 0x7F && rune < 0xA1) || rune == 0xAD) return false;
   if (rune >= 0x2000 && rune <= 0x200F) return false;

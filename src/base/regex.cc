@@ -14,7 +14,9 @@ namespace {
 constexpr std::size_t kMaxLiterals = 1000;
 constexpr std::size_t kMaxGroups = 32;
 
-bool IsMeta(char c) { return std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos; }
+bool IsMeta(char c) {
+  return std::string_view("\\.+*?()|[]{}^$").find(c) != std::string_view::npos;
+}
 
 // Expands patterns that stand for a small finite set: literals, escapes of punctuation, groups and
 // alternation. Gives up (returns nothing) at anything else.
@@ -103,7 +105,9 @@ bool StripSuffix(std::string_view& s, std::string_view suffix) {
   return true;
 }
 
-bool IsPlain(std::string_view s) { return std::ranges::none_of(s, IsMeta); }
+bool IsPlain(std::string_view s) {
+  return std::ranges::none_of(s, IsMeta);
+}
 
 // The literal characters that every match must start with.
 std::string LiteralPrefix(std::string_view pattern) {
@@ -156,7 +160,15 @@ std::string LiteralPrefix(std::string_view pattern) {
   return prefix;
 }
 
-enum class Shape : unsigned char { kGeneral, kLiterals, kAny, kNonEmpty, kPrefix, kSuffix, kContains };
+enum class Shape : unsigned char {
+  kGeneral,
+  kLiterals,
+  kAny,
+  kNonEmpty,
+  kPrefix,
+  kSuffix,
+  kContains
+};
 
 // Go accepts (?<name>…) since 1.22, RE2 of that age only (?P<name>…).
 std::string TranslateNamedGroups(std::string_view pattern) {
@@ -257,7 +269,8 @@ Result<Regex> Regex::Compile(std::string_view pattern) {
   options.set_max_mem(16 << 20);
   const std::string translated = TranslateNamedGroups(pattern);
   program->re2 = std::make_unique<RE2>("^(?s:" + translated + ")$", options);
-  // The pattern must be one by itself: `a)(b` is only valid between our parentheses. Messages speak of it, too.
+  // The pattern must be one by itself: `a)(b` is only valid between our parentheses. Messages speak
+  // of it, too.
   if (!program->re2->ok() || pattern.find(')') != std::string_view::npos) {
     const RE2 alone(translated, options);
     if (!alone.ok()) return CompileError(alone, pattern);
@@ -319,8 +332,8 @@ bool Regex::Matches(std::string_view subject) const {
 std::optional<std::string> Regex::Expand(std::string_view subject,
                                          std::string_view replacement) const {
   const RE2& re2 = *program_->re2;
-  const std::size_t groups =
-      std::min<std::size_t>(static_cast<std::size_t>(re2.NumberOfCapturingGroups()) + 1, kMaxGroups);
+  const std::size_t groups = std::min<std::size_t>(
+      static_cast<std::size_t>(re2.NumberOfCapturingGroups()) + 1, kMaxGroups);
   std::array<re2::StringPiece, kMaxGroups> captures;
   const re2::StringPiece text(subject.data(), subject.size());
   if (!re2.Match(text, 0, text.size(), RE2::ANCHOR_BOTH, captures.data(),
@@ -371,9 +384,15 @@ std::optional<std::string> Regex::Expand(std::string_view subject,
   return out;
 }
 
-const std::string& Regex::pattern() const { return program_->pattern; }
-const std::vector<std::string>& Regex::literals() const { return program_->literals; }
-const std::string& Regex::prefix() const { return program_->prefix; }
+const std::string& Regex::pattern() const {
+  return program_->pattern;
+}
+const std::vector<std::string>& Regex::literals() const {
+  return program_->literals;
+}
+const std::string& Regex::prefix() const {
+  return program_->prefix;
+}
 
 std::string QuoteRegex(std::string_view literal) {
   std::string out;

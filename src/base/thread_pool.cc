@@ -1,8 +1,8 @@
 #include "base/thread_pool.h"
 
-#include <pthread.h>
-
 #include <string>
+
+#include <pthread.h>
 
 namespace sonde {
 
@@ -22,7 +22,9 @@ ThreadPool::ThreadPool(std::size_t threads, const char* name) {
   }
 }
 
-ThreadPool::~ThreadPool() { Stop(); }
+ThreadPool::~ThreadPool() {
+  Stop();
+}
 
 bool ThreadPool::Submit(std::function<void()> task) {
   {

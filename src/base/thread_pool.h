@@ -10,10 +10,11 @@
 
 namespace sonde {
 
-/// The worker threads (`work-N`): run tasks that need a CPU for a while, so that event loops never wait.
+/// The worker threads (`work-N`): run tasks that need a CPU for a while, so that event loops never
+/// wait.
 ///
-/// Thread-safe. Tasks must not block on other tasks of the same pool. Stop (and the destructor) run what
-/// is queued, then join.
+/// Thread-safe. Tasks must not block on other tasks of the same pool. Stop (and the destructor) run
+/// what is queued, then join.
 class ThreadPool {
  public:
   /// `name` is the thread name's prefix as `top -H` shows it, at most 12 bytes.

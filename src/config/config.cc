@@ -78,7 +78,8 @@ class Loader {
     }
     const BlockView retention = view.Child("storage").Child("tsdb").Child("retention");
     if (retention.Has("time")) config.storage.retention = retention.Time("time");
-    config.sonde = FillSonde(view.Child("sonde"), config.global.scrape_interval, context, env_, diagnostics_);
+    config.sonde =
+        FillSonde(view.Child("sonde"), config.global.scrape_interval, context, env_, diagnostics_);
     if (!diagnostics_.ok()) return diagnostics_.ToError();
     config.yaml = EmitYaml(view);
     return OkStatus();

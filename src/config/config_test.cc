@@ -245,8 +245,9 @@ TEST_F(ConfigTest, OwnPagesAreMadeAsOftenAsTargetsAreScrapedButEveryQuarterMinut
   const auto interval = [&](const char* text) { return Load(text)->sonde.self.interval; };
   EXPECT_EQ(interval(""), Duration(15'000));
   EXPECT_EQ(interval("global: {scrape_interval: 5s, scrape_timeout: 5s}"), Duration(5'000));
-  EXPECT_EQ(interval("global: {scrape_interval: 5s, scrape_timeout: 5s}\nsonde: {self: {interval: 1m}}"),
-            Duration(60'000));
+  EXPECT_EQ(
+      interval("global: {scrape_interval: 5s, scrape_timeout: 5s}\nsonde: {self: {interval: 1m}}"),
+      Duration(60'000));
 }
 
 TEST_F(ConfigTest, Sonde) {

@@ -31,8 +31,9 @@ scrape::ScrapeOptions FillScrape(const BlockView& view, const BlockView& global,
                                  const FillContext& context);
 GlobalOptions FillGlobal(const BlockView& global, const FillContext& context,
                          Diagnostics& diagnostics);
-/// `global_interval`: the pages of this machine and of Sonde itself are made as often, but not less often than each 15 s.
-/// Credentials of upstreams that stand in files are read here; one that cannot be read is an error.
+/// `global_interval`: the pages of this machine and of Sonde itself are made as often, but not less
+/// often than each 15 s. Credentials of upstreams that stand in files are read here; one that
+/// cannot be read is an error.
 SondeOptions FillSonde(const BlockView& view, Duration global_interval, const FillContext& context,
                        Env& env, Diagnostics& diagnostics);
 

@@ -73,8 +73,8 @@ void KeepProbing(net::Fiber& fiber, Upstream& upstream, const ProbeOptions& opti
   std::int64_t models_due = 0;
   do {
     const std::int64_t now = clock.MonotonicNanos();
-    // llama-cpp-python's server breaks off the answer that it is streaming when somebody asks for its models, so a busy
-    // upstream is asked for its health only.
+    // llama-cpp-python's server breaks off the answer that it is streaming when somebody asks for
+    // its models, so a busy upstream is asked for its health only.
     const bool busy = upstream.models()->known && upstream.outstanding() > 0;
     const bool models_are_due = !busy && !upstream.health.ejected() && now >= models_due;
     if (!models_are_due && !upstream.health.ProbeIsDue(now, options.interval.count() * 1'000'000))

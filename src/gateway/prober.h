@@ -16,9 +16,9 @@ struct ProbeOptions {
   bool operator==(const ProbeOptions&) const = default;
 };
 
-/// Asks `upstream` how it is and what it serves until the fiber is cancelled: after `interval` without a request that went
-/// well, and when an ejection is over. How: GET /health, or GET /v1/models where that does not exist; the latter only while
-/// no request is running.
+/// Asks `upstream` how it is and what it serves until the fiber is cancelled: after `interval`
+/// without a request that went well, and when an ejection is over. How: GET /health, or GET
+/// /v1/models where that does not exist; the latter only while no request is running.
 void KeepProbing(net::Fiber& fiber, Upstream& upstream, const ProbeOptions& options,
                  const Clock& clock, const Logger& logger);
 

@@ -14,8 +14,9 @@
 
 #include "base/mutex.h"
 
-// Sonde's own metrics. A Registry is passed to whatever counts something; nothing registers itself. Reading a
-// registry gives families of points, which api/ writes as text (wire/) and which Sonde scrapes from itself.
+// Sonde's own metrics. A Registry is passed to whatever counts something; nothing registers itself.
+// Reading a registry gives families of points, which api/ writes as text (wire/) and which Sonde
+// scrapes from itself.
 
 namespace sonde::instrument {
 
@@ -48,8 +49,9 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
-/// Counts observations in buckets with fixed upper bounds. Thread-safe, lock-free; a reading taken while others
-/// observe may lag by those observations, but its count is always the sum of its buckets.
+/// Counts observations in buckets with fixed upper bounds. Thread-safe, lock-free; a reading taken
+/// while others observe may lag by those observations, but its count is always the sum of its
+/// buckets.
 class Histogram {
  public:
   explicit Histogram(std::span<const double> bounds);
@@ -74,7 +76,7 @@ enum class FamilyType : unsigned char { kCounter, kGauge, kHistogram };
 /// One labelled member of a family, as read.
 struct Point {
   std::vector<std::pair<std::string, std::string>> labels;
-  double value = 0;                    ///< Counters and gauges.
+  double value = 0;                      ///< Counters and gauges.
   const Histogram* histogram = nullptr;  ///< Histograms.
 };
 
@@ -88,9 +90,10 @@ struct FamilySnapshot {
 /// Label names and values of one member, in the order of the names.
 using LabelPairs = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-/// Owns the metrics; references that it hands out live as long as it does. Thread-safe. Asking twice for the same
-/// name and labels gives the same object; a name with another type or other label names is a CHECK failure.
-/// Look a metric up once and keep the reference: the look-up takes a lock.
+/// Owns the metrics; references that it hands out live as long as it does. Thread-safe. Asking
+/// twice for the same name and labels gives the same object; a name with another type or other
+/// label names is a CHECK failure. Look a metric up once and keep the reference: the look-up takes
+/// a lock.
 class Registry {
  public:
   Registry();
@@ -102,7 +105,8 @@ class Registry {
   Gauge& GetGauge(std::string_view name, std::string_view help, LabelPairs labels = {});
   Histogram& GetHistogram(std::string_view name, std::string_view help,
                           std::span<const double> bounds, LabelPairs labels = {});
-  /// A value that is computed when read. `read` must be thread-safe and quick, and must outlive the registry's use.
+  /// A value that is computed when read. `read` must be thread-safe and quick, and must outlive the
+  /// registry's use.
   void AddCallback(std::string_view name, std::string_view help, FamilyType type,
                    std::function<double()> read, LabelPairs labels = {});
   /// Several points that are computed when read, for label values that come and go.

@@ -4,10 +4,13 @@
 #include <string>
 #include <vector>
 
-// Native histograms (facts: Prometheus docs, "Native histograms"). Values only; arithmetic lives in promql/.
+// Native histograms (facts: Prometheus docs, "Native histograms"). Values only; arithmetic lives in
+// promql/.
 //
-// Schemas -4 to 8 are exponential: bucket i has the upper bound 2^(i * 2^-schema). Schema -53 has custom bounds
-// (`custom_values`) and no zero or negative buckets. Positive buckets are (lower, upper], negative ones mirrored.
+// Schemas -4 to 8 are exponential: bucket i has the upper bound 2^(i * 2^-schema). Schema -53 has
+// custom bounds
+// (`custom_values`) and no zero or negative buckets. Positive buckets are (lower, upper], negative
+// ones mirrored.
 
 namespace sonde {
 

@@ -26,7 +26,8 @@ void AppendPackedString(std::string& packed, std::string_view s) {
 std::string_view UnpackString(const char* p) {
   std::size_t size = static_cast<unsigned char>(*p++);
   if (size == 255) {
-    size = static_cast<unsigned char>(p[0]) | (static_cast<std::size_t>(static_cast<unsigned char>(p[1])) << 8) |
+    size = static_cast<unsigned char>(p[0]) |
+           (static_cast<std::size_t>(static_cast<unsigned char>(p[1])) << 8) |
            (static_cast<std::size_t>(static_cast<unsigned char>(p[2])) << 16);
     p += 3;
   }
@@ -61,11 +62,14 @@ bool LabelsView::Has(std::string_view name) const {
   return false;
 }
 
-std::uint64_t LabelsView::Hash() const { return Xxh64(packed_); }
+std::uint64_t LabelsView::Hash() const {
+  return Xxh64(packed_);
+}
 
 std::strong_ordering LabelsView::Compare(LabelsView a, LabelsView b) {
-  // The packed forms agree up to some byte; the name or value that holds it (or its length) decides. Sets that
-  // are sorted against each other mostly share a long beginning, so that is skipped by words.
+  // The packed forms agree up to some byte; the name or value that holds it (or its length)
+  // decides. Sets that are sorted against each other mostly share a long beginning, so that is
+  // skipped by words.
   const std::string_view left = a.packed_;
   const std::string_view right = b.packed_;
   const std::size_t common = std::min(left.size(), right.size());
@@ -77,7 +81,8 @@ std::strong_ordering LabelsView::Compare(LabelsView a, LabelsView b) {
     ++same;
   }
   if (same == common) return left.size() <=> right.size();
-  // Everything in front of that name or value is the same in both, so its beginning is found in either.
+  // Everything in front of that name or value is the same in both, so its beginning is found in
+  // either.
   std::size_t begin = 0;
   while (true) {
     const std::size_t size = PackedStringSize(left.data() + begin);
@@ -144,8 +149,9 @@ void LabelsBuilder::Reset(LabelsView base) {
 
 LabelsBuilder& LabelsBuilder::Set(std::string_view name, std::string_view value) {
   if (value.empty()) return Delete(name);
-  const auto it = std::ranges::lower_bound(labels_, name, std::less<>(),
-                                           [](const auto& label) -> const std::string& { return label.first; });
+  const auto it =
+      std::ranges::lower_bound(labels_, name, std::less<>(),
+                               [](const auto& label) -> const std::string& { return label.first; });
   if (it != labels_.end() && it->first == name) {
     it->second.assign(value);
   } else {

@@ -12,9 +12,10 @@
 #include <utility>
 #include <vector>
 
-// Label sets. One allocation each: names and values lie packed behind each other, sorted by name, in
-// Prometheus's "stringlabels" form: for each name and value a length (1 byte below 255, else 0xFF and 3 bytes,
-// little endian) and the bytes. So the hash that PromQL shows (limit_ratio) is XXH64 over the packed bytes.
+// Label sets. One allocation each: names and values lie packed behind each other, sorted by name,
+// in Prometheus's "stringlabels" form: for each name and value a length (1 byte below 255, else
+// 0xFF and 3 bytes, little endian) and the bytes. So the hash that PromQL shows (limit_ratio) is
+// XXH64 over the packed bytes.
 
 namespace sonde {
 
@@ -58,7 +59,8 @@ class LabelsView {
     static std::string_view Read(const char*& p) {
       std::size_t size = static_cast<unsigned char>(*p++);
       if (size == 255) {
-        size = static_cast<unsigned char>(p[0]) | (static_cast<std::size_t>(static_cast<unsigned char>(p[1])) << 8) |
+        size = static_cast<unsigned char>(p[0]) |
+               (static_cast<std::size_t>(static_cast<unsigned char>(p[1])) << 8) |
                (static_cast<std::size_t>(static_cast<unsigned char>(p[2])) << 16);
         p += 3;
       }
@@ -85,9 +87,11 @@ class LabelsView {
   std::string_view metric_name() const { return Get(kMetricName); }
 
   std::string_view packed() const { return packed_; }
-  std::uint64_t Hash() const;  ///< XXH64 of the packed bytes: labels.Hash of Prometheus's default build.
+  std::uint64_t Hash()
+      const;  ///< XXH64 of the packed bytes: labels.Hash of Prometheus's default build.
 
-  /// `{__name__="up", job="x"}` as `up{job="x"}`: the form of query results in text and of error messages.
+  /// `{__name__="up", job="x"}` as `up{job="x"}`: the form of query results in text and of error
+  /// messages.
   std::string ToString() const;
 
   friend bool operator==(LabelsView a, LabelsView b) { return a.packed_ == b.packed_; }
@@ -113,7 +117,9 @@ class Labels {
   }
 
   LabelsView view() const { return LabelsView::FromPacked(packed_); }
-  operator LabelsView() const { return view(); }  // NOLINT(google-explicit-constructor): a Labels is a LabelsView with an owner
+  operator LabelsView() const {
+    return view();
+  }  // NOLINT(google-explicit-constructor): a Labels is a LabelsView with an owner
 
   LabelsView::Iterator begin() const { return view().begin(); }
   LabelsView::Iterator end() const { return view().end(); }
@@ -133,8 +139,8 @@ class Labels {
   std::string packed_;
 };
 
-/// Changes a label set: start from a base (or nothing), Set and Delete, then Build. Reusable: Reset keeps the
-/// memory, so relabelling in a loop does not allocate. Not thread-safe.
+/// Changes a label set: start from a base (or nothing), Set and Delete, then Build. Reusable: Reset
+/// keeps the memory, so relabelling in a loop does not allocate. Not thread-safe.
 class LabelsBuilder {
  public:
   LabelsBuilder() = default;

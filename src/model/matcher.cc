@@ -49,8 +49,8 @@ std::string Matcher::ToString() const {
 }
 
 bool MatchesAll(std::span<const Matcher> matchers, LabelsView labels) {
-  return std::ranges::all_of(
-      matchers, [&](const Matcher& m) { return m.Matches(labels.Get(m.name())); });
+  return std::ranges::all_of(matchers,
+                             [&](const Matcher& m) { return m.Matches(labels.Get(m.name())); });
 }
 
 }  // namespace sonde

@@ -12,7 +12,8 @@
 
 namespace sonde {
 
-/// `name="v"`, `name!="v"`, `name=~"re"`, `name!~"re"`. A missing label counts as "". Immutable, thread-safe.
+/// `name="v"`, `name!="v"`, `name=~"re"`, `name!~"re"`. A missing label counts as "". Immutable,
+/// thread-safe.
 class Matcher {
  public:
   enum class Type : unsigned char { kEqual, kNotEqual, kRegex, kNotRegex };

@@ -5,12 +5,14 @@
 namespace sonde {
 namespace {
 
-constexpr std::array<std::string_view, 8> kNames{
-    "unknown", "counter", "gauge", "histogram", "gaugehistogram", "summary", "info", "stateset"};
+constexpr std::array<std::string_view, 8> kNames{"unknown",        "counter", "gauge", "histogram",
+                                                 "gaugehistogram", "summary", "info",  "stateset"};
 
 }  // namespace
 
-std::string_view ToString(MetricType type) { return kNames[static_cast<std::size_t>(type)]; }
+std::string_view ToString(MetricType type) {
+  return kNames[static_cast<std::size_t>(type)];
+}
 
 std::optional<MetricType> ParseMetricType(std::string_view word) {
   if (word == "untyped") return MetricType::kUnknown;

@@ -7,8 +7,8 @@
 
 namespace sonde {
 
-/// What an exposition says about a metric family. The numbers are those of the WAL's metadata record and of
-/// remote write.
+/// What an exposition says about a metric family. The numbers are those of the WAL's metadata
+/// record and of remote write.
 enum class MetricType : std::uint8_t {
   kUnknown = 0,
   kCounter = 1,

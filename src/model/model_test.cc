@@ -65,7 +65,8 @@ TEST(NamesTest, Validity) {
 
 TEST(NamesTest, EscapingRoundTrips) {
   EXPECT_EQ(EscapeName("up"), "up");
-  EXPECT_EQ(EscapeName("mysystem.prod.west.cpu.load"), "U__mysystem_2e_prod_2e_west_2e_cpu_2e_load");
+  EXPECT_EQ(EscapeName("mysystem.prod.west.cpu.load"),
+            "U__mysystem_2e_prod_2e_west_2e_cpu_2e_load");
   EXPECT_EQ(EscapeName("http.status:sum"), "U__http_2e_status:sum");
   for (const char* name : {"a.b_c", "世界", "0x", "with space"}) {
     EXPECT_EQ(UnescapeName(EscapeName(name)), name);
@@ -102,8 +103,9 @@ TEST(LabelsTest, OrderIsThatOfNamesAndValues) {
   std::vector<Labels> sets{Labels()};
   for (const char* name : {"a", "aa", "b", "job"}) {
     for (const std::string& value :
-         {std::string("x"), std::string("xy"), std::string("y"), std::string(130, 'x'), std::string(254, 'x'),
-          std::string(255, 'x'), std::string(256, 'x'), std::string(255, 'x') + "y", std::string("\x80")}) {
+         {std::string("x"), std::string("xy"), std::string("y"), std::string(130, 'x'),
+          std::string(254, 'x'), std::string(255, 'x'), std::string(256, 'x'),
+          std::string(255, 'x') + "y", std::string("\x80")}) {
       sets.push_back(Labels::Of({{name, value}}));
       sets.push_back(Labels::Of({{name, value}, {"z", "1"}}));
       sets.push_back(Labels::Of({{"__name__", "up"}, {name, value}}));
@@ -118,7 +120,8 @@ TEST(LabelsTest, OrderIsThatOfNamesAndValues) {
   };
   for (const Labels& a : sets) {
     for (const Labels& b : sets) {
-      EXPECT_EQ(a.view() <=> b.view(), pairs(a) <=> pairs(b)) << a.ToString() << " " << b.ToString();
+      EXPECT_EQ(a.view() <=> b.view(), pairs(a) <=> pairs(b))
+          << a.ToString() << " " << b.ToString();
     }
   }
 }

@@ -7,8 +7,12 @@
 namespace sonde {
 namespace {
 
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsLetter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+bool IsDigit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool IsIdentifier(std::string_view name, bool colon) {
   if (name.empty() || IsDigit(name[0])) return false;
@@ -22,9 +26,15 @@ constexpr std::string_view kEscapePrefix = "U__";
 
 }  // namespace
 
-bool IsLegacyMetricName(std::string_view name) { return IsIdentifier(name, true); }
-bool IsLegacyLabelName(std::string_view name) { return IsIdentifier(name, false); }
-bool IsValidName(std::string_view name) { return !name.empty() && IsValidUtf8(name); }
+bool IsLegacyMetricName(std::string_view name) {
+  return IsIdentifier(name, true);
+}
+bool IsLegacyLabelName(std::string_view name) {
+  return IsIdentifier(name, false);
+}
+bool IsValidName(std::string_view name) {
+  return !name.empty() && IsValidUtf8(name);
+}
 
 std::string EscapeName(std::string_view name) {
   if (IsLegacyMetricName(name)) return std::string(name);

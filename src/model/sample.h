@@ -12,8 +12,12 @@ inline constexpr std::uint64_t kStaleNanBits = 0x7ff0000000000002ULL;
 /// The ordinary NaN, as Go's math.NaN() made by Prometheus.
 inline constexpr std::uint64_t kNormalNanBits = 0x7ff8000000000001ULL;
 
-inline double StaleNan() { return std::bit_cast<double>(kStaleNanBits); }
-inline bool IsStaleNan(double v) { return std::bit_cast<std::uint64_t>(v) == kStaleNanBits; }
+inline double StaleNan() {
+  return std::bit_cast<double>(kStaleNanBits);
+}
+inline bool IsStaleNan(double v) {
+  return std::bit_cast<std::uint64_t>(v) == kStaleNanBits;
+}
 
 /// One float sample.
 struct FloatSample {

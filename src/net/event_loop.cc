@@ -9,9 +9,12 @@
 
 namespace sonde::net {
 
-// ---------------------------------------------------------------------------------------------- Fiber
+// ----------------------------------------------------------------------------------------------
+// Fiber
 
-EventLoop& Fiber::loop() { return state_.loop.owner; }
+EventLoop& Fiber::loop() {
+  return state_.loop.owner;
+}
 
 Status Fiber::Sleep(Duration duration) {
   if (duration.count() <= 0) {
@@ -26,14 +29,19 @@ Status Fiber::Sleep(Duration duration) {
   return OkStatus();
 }
 
-bool Fiber::cancelled() const { return state_.cancelled; }
+bool Fiber::cancelled() const {
+  return state_.cancelled;
+}
 
-void Fiber::Cancel() { state_.Cancel(); }
+void Fiber::Cancel() {
+  state_.Cancel();
+}
 
 void Fiber::AwaitTask(ThreadPool& pool, const std::function<void()>& work) {
   const auto mailbox = state_.loop.mailbox;
   State* state = &state_;
-  // References into this stack are safe: the fiber stays suspended until the posted function has run.
+  // References into this stack are safe: the fiber stays suspended until the posted function has
+  // run.
   const bool queued = pool.Submit([&work, state, mailbox] {
     work();
     mailbox->Post([state] { state->Resume(State::Wake::kReady); });
@@ -45,7 +53,8 @@ void Fiber::AwaitTask(ThreadPool& pool, const std::function<void()>& work) {
   state_.Suspend(kNever, /*may_cancel=*/false);
 }
 
-// ---------------------------------------------------------------------------------------------- FiberHandle
+// ----------------------------------------------------------------------------------------------
+// FiberHandle
 
 void FiberHandle::Cancel() const {
   if (shared_ == nullptr) return;
@@ -68,19 +77,25 @@ void FiberHandle::Join() const {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- EventLoop
+// ----------------------------------------------------------------------------------------------
+// EventLoop
 
 EventLoop::EventLoop(const char* thread_name) : impl_(std::make_unique<Impl>(*this, thread_name)) {}
 
-EventLoop::~EventLoop() { Stop(); }
+EventLoop::~EventLoop() {
+  Stop();
+}
 
-void EventLoop::Post(std::function<void()> fn) { impl_->mailbox->Post(std::move(fn)); }
+void EventLoop::Post(std::function<void()> fn) {
+  impl_->mailbox->Post(std::move(fn));
+}
 
 FiberHandle EventLoop::Spawn(std::function<void(Fiber&)> body) {
   auto shared = std::make_shared<FiberHandle::Shared>(impl_->mailbox);
-  const bool posted = impl_->mailbox->Post([impl = impl_.get(), shared, body = std::move(body)]() mutable {
-    impl->StartFiber(std::move(body), shared);
-  });
+  const bool posted =
+      impl_->mailbox->Post([impl = impl_.get(), shared, body = std::move(body)]() mutable {
+        impl->StartFiber(std::move(body), shared);
+      });
   if (!posted) {
     MutexLock lock(shared->mutex);
     shared->done = true;
@@ -92,9 +107,12 @@ bool EventLoop::InLoopThread() const {
   return impl_->thread_id_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
-void EventLoop::Stop() { impl_->Stop(); }
+void EventLoop::Stop() {
+  impl_->Stop();
+}
 
-// ---------------------------------------------------------------------------------------------- LoopGroup
+// ----------------------------------------------------------------------------------------------
+// LoopGroup
 
 LoopGroup::LoopGroup(std::size_t count) {
   if (count == 0) {
@@ -105,7 +123,9 @@ LoopGroup::LoopGroup(std::size_t count) {
   }
 }
 
-LoopGroup::~LoopGroup() { Stop(); }
+LoopGroup::~LoopGroup() {
+  Stop();
+}
 
 EventLoop& LoopGroup::Next() {
   return *loops_[next_.fetch_add(1, std::memory_order_relaxed) % loops_.size()];

@@ -13,17 +13,18 @@
 #include "base/thread_pool.h"
 #include "base/time.h"
 
-// The loop threads and the fibers that run on them. A fiber is a stackful coroutine: it reads like blocking code
-// and suspends instead of blocking, so a thousand streams need a thousand small stacks and no threads
-// (docs/decisions/0002-thread-model.md). Code on a loop thread must never block: what needs the CPU or the disk goes
-// to a ThreadPool through Fiber::Await.
+// The loop threads and the fibers that run on them. A fiber is a stackful coroutine: it reads like
+// blocking code and suspends instead of blocking, so a thousand streams need a thousand small
+// stacks and no threads (docs/decisions/0002-thread-model.md). Code on a loop thread must never
+// block: what needs the CPU or the disk goes to a ThreadPool through Fiber::Await.
 
 namespace sonde::net {
 
 class EventLoop;
 
-/// The running fiber. Passed by reference to everything that may suspend; never stored beyond the call, never used
-/// from another thread. Do not hold a lock or a reference to a thread_local across a call that takes a Fiber.
+/// The running fiber. Passed by reference to everything that may suspend; never stored beyond the
+/// call, never used from another thread. Do not hold a lock or a reference to a thread_local across
+/// a call that takes a Fiber.
 class Fiber {
  public:
   struct State;
@@ -36,15 +37,15 @@ class Fiber {
   /// kCancelled if the loop is stopping or the fiber was cancelled meanwhile.
   Status Sleep(Duration duration);
 
-  /// True once Cancel was called on its handle, or its loop is stopping; every suspending call returns kCancelled
-  /// from then on.
+  /// True once Cancel was called on its handle, or its loop is stopping; every suspending call
+  /// returns kCancelled from then on.
   bool cancelled() const;
 
   /// Cancels this fiber, from another callback on its loop (the client that it works for has left).
   void Cancel();
 
-  /// Runs `work` on `pool` and suspends until it is done. The fiber cannot be cancelled meanwhile: `work` may use its
-  /// stack. Once the pool is stopping, `work` runs on the calling thread.
+  /// Runs `work` on `pool` and suspends until it is done. The fiber cannot be cancelled meanwhile:
+  /// `work` may use its stack. Once the pool is stopping, `work` runs on the calling thread.
   template <class F>
   std::invoke_result_t<F> Await(ThreadPool& pool, F&& work) {
     using R = std::invoke_result_t<F>;
@@ -65,7 +66,8 @@ class Fiber {
   State& state_;
 };
 
-/// Lets others cancel or wait for a spawned fiber. Copyable, thread-safe; may outlive the fiber and the loop.
+/// Lets others cancel or wait for a spawned fiber. Copyable, thread-safe; may outlive the fiber and
+/// the loop.
 class FiberHandle {
  public:
   struct Shared;
@@ -97,7 +99,8 @@ class EventLoop {
 
   bool InLoopThread() const;
 
-  /// Cancels all fibers, waits until they have returned, joins the thread. Idempotent; not from the loop thread.
+  /// Cancels all fibers, waits until they have returned, joins the thread. Idempotent; not from the
+  /// loop thread.
   void Stop();
 
   struct Impl;

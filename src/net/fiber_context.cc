@@ -9,10 +9,12 @@
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) && !defined(__SANITIZE_ADDRESS__)
-#define __SANITIZE_ADDRESS__ 1  // NOLINT(bugprone-reserved-identifier): gcc's name for the same thing
+#define __SANITIZE_ADDRESS__ \
+  1  // NOLINT(bugprone-reserved-identifier): gcc's name for the same thing
 #endif
 #if __has_feature(thread_sanitizer) && !defined(__SANITIZE_THREAD__)
-#define __SANITIZE_THREAD__ 1  // NOLINT(bugprone-reserved-identifier): gcc's name for the same thing
+#define __SANITIZE_THREAD__ \
+  1  // NOLINT(bugprone-reserved-identifier): gcc's name for the same thing
 #endif
 #endif
 #if defined(__SANITIZE_ADDRESS__)
@@ -53,22 +55,22 @@ FiberContext::FiberContext(void (*main)(void*), void* argument)
 #if defined(__SANITIZE_THREAD__)
   s.tsan_inside = __tsan_create_fiber(0);
 #endif
-  s.inside = context::fiber(
-      std::allocator_arg, context::preallocated(s.stack.sp, s.stack.size, s.stack), s.allocator,
-      [&s](context::fiber&& outside) {
-        s.outside = std::move(outside);
+  s.inside =
+      context::fiber(std::allocator_arg, context::preallocated(s.stack.sp, s.stack.size, s.stack),
+                     s.allocator, [&s](context::fiber&& outside) {
+                       s.outside = std::move(outside);
 #if defined(__SANITIZE_ADDRESS__)
-        __sanitizer_finish_switch_fiber(nullptr, &s.outside_bottom, &s.outside_size);
+                       __sanitizer_finish_switch_fiber(nullptr, &s.outside_bottom, &s.outside_size);
 #endif
-        s.main(s.argument);
+                       s.main(s.argument);
 #if defined(__SANITIZE_THREAD__)
-        __tsan_switch_to_fiber(s.tsan_outside, 0);
+                       __tsan_switch_to_fiber(s.tsan_outside, 0);
 #endif
 #if defined(__SANITIZE_ADDRESS__)
-        __sanitizer_start_switch_fiber(nullptr, s.outside_bottom, s.outside_size);
+                       __sanitizer_start_switch_fiber(nullptr, s.outside_bottom, s.outside_size);
 #endif
-        return std::move(s.outside);
-      });
+                       return std::move(s.outside);
+                     });
 }
 
 FiberContext::~FiberContext() {

@@ -10,7 +10,9 @@
 namespace sonde::net {
 namespace {
 
-constexpr char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+constexpr char Lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 Error BadUrl(std::string_view text, std::string_view why) {
   // A password must not reach a log through an error message.
@@ -27,7 +29,8 @@ std::optional<std::uint16_t> ParsePort(std::string_view text) {
   return static_cast<std::uint16_t>(port);
 }
 
-/// "host:port", "[v6]:port", "host", "[v6]", ":port" taken apart; the port stays text ("" if there is none).
+/// "host:port", "[v6]:port", "host", "[v6]", ":port" taken apart; the port stays text ("" if there
+/// is none).
 struct HostPort {
   std::string_view host;
   std::string_view port;
@@ -75,9 +78,9 @@ int HexValue(char c) {
 }  // namespace
 
 bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(),
-                    [](char x, char y) { return x == y || Lower(x) == Lower(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) {
+           return x == y || Lower(x) == Lower(y);
+         });
 }
 
 void Headers::Add(std::string_view name, std::string_view value) {
@@ -124,7 +127,8 @@ std::string_view Headers::Get(std::string_view name) const {
 }
 
 bool Headers::Has(std::string_view name) const {
-  return std::any_of(begin(), end(), [&](const Field& f) { return EqualsIgnoringCase(f.first, name); });
+  return std::any_of(begin(), end(),
+                     [&](const Field& f) { return EqualsIgnoringCase(f.first, name); });
 }
 
 std::size_t Headers::Count(std::string_view name) const {
@@ -174,7 +178,8 @@ Result<Url> Url::Parse(std::string_view text) {
   } else {
     url.path = target;
   }
-  if (std::ranges::any_of(url.path, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F; })) {
+  if (std::ranges::any_of(
+          url.path, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F; })) {
     return BadUrl(text, "has a space or a control character in its path");
   }
 
@@ -183,8 +188,8 @@ Result<Url> Url::Parse(std::string_view text) {
     authority.remove_prefix(at + 1);
     const std::size_t colon = user_info.find(':');
     const auto user = PercentDecode(user_info.substr(0, colon), false);
-    const auto password = PercentDecode(
-        colon == std::string_view::npos ? "" : user_info.substr(colon + 1), false);
+    const auto password =
+        PercentDecode(colon == std::string_view::npos ? "" : user_info.substr(colon + 1), false);
     if (!user || !password) return BadUrl(text, "has a malformed escape in user or password");
     url.user = *user;
     url.password = *password;
@@ -210,7 +215,9 @@ std::string Url::authority() const {
   return out;
 }
 
-std::string Url::ToString() const { return (tls ? "https://" : "http://") + authority() + path; }
+std::string Url::ToString() const {
+  return (tls ? "https://" : "http://") + authority() + path;
+}
 
 std::optional<std::string> PercentDecode(std::string_view text, bool plus_is_space) {
   std::string out;
@@ -311,62 +318,118 @@ std::string BasicAuthorization(std::string_view user, std::string_view password)
 
 std::string_view StatusText(int status) {
   switch (status) {
-    case 100: return "Continue";
-    case 101: return "Switching Protocols";
-    case 103: return "Early Hints";
-    case 200: return "OK";
-    case 201: return "Created";
-    case 202: return "Accepted";
-    case 203: return "Non-Authoritative Information";
-    case 204: return "No Content";
-    case 205: return "Reset Content";
-    case 206: return "Partial Content";
-    case 207: return "Multi-Status";
-    case 300: return "Multiple Choices";
-    case 301: return "Moved Permanently";
-    case 302: return "Found";
-    case 303: return "See Other";
-    case 304: return "Not Modified";
-    case 307: return "Temporary Redirect";
-    case 308: return "Permanent Redirect";
-    case 400: return "Bad Request";
-    case 401: return "Unauthorized";
-    case 402: return "Payment Required";
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 405: return "Method Not Allowed";
-    case 406: return "Not Acceptable";
-    case 407: return "Proxy Authentication Required";
-    case 408: return "Request Timeout";
-    case 409: return "Conflict";
-    case 410: return "Gone";
-    case 411: return "Length Required";
-    case 412: return "Precondition Failed";
-    case 413: return "Content Too Large";
-    case 414: return "URI Too Long";
-    case 415: return "Unsupported Media Type";
-    case 416: return "Range Not Satisfiable";
-    case 417: return "Expectation Failed";
-    case 421: return "Misdirected Request";
-    case 422: return "Unprocessable Content";
-    case 423: return "Locked";
-    case 424: return "Failed Dependency";
-    case 425: return "Too Early";
-    case 426: return "Upgrade Required";
-    case 428: return "Precondition Required";
-    case 429: return "Too Many Requests";
-    case 431: return "Request Header Fields Too Large";
-    case 451: return "Unavailable For Legal Reasons";
-    case 499: return "Client Closed Request";
-    case 500: return "Internal Server Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Gateway Timeout";
-    case 505: return "HTTP Version Not Supported";
-    case 507: return "Insufficient Storage";
-    case 511: return "Network Authentication Required";
-    default: return "";
+    case 100:
+      return "Continue";
+    case 101:
+      return "Switching Protocols";
+    case 103:
+      return "Early Hints";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 203:
+      return "Non-Authoritative Information";
+    case 204:
+      return "No Content";
+    case 205:
+      return "Reset Content";
+    case 206:
+      return "Partial Content";
+    case 207:
+      return "Multi-Status";
+    case 300:
+      return "Multiple Choices";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 304:
+      return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 402:
+      return "Payment Required";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
+    case 407:
+      return "Proxy Authentication Required";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 411:
+      return "Length Required";
+    case 412:
+      return "Precondition Failed";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 422:
+      return "Unprocessable Content";
+    case 423:
+      return "Locked";
+    case 424:
+      return "Failed Dependency";
+    case 425:
+      return "Too Early";
+    case 426:
+      return "Upgrade Required";
+    case 428:
+      return "Precondition Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 451:
+      return "Unavailable For Legal Reasons";
+    case 499:
+      return "Client Closed Request";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    case 507:
+      return "Insufficient Storage";
+    case 511:
+      return "Network Authentication Required";
+    default:
+      return "";
   }
 }
 

@@ -15,9 +15,9 @@
 
 namespace sonde::net {
 
-/// Header fields in their order; names compare without case. All bytes lie in one string, so that a message with a
-/// dozen fields costs no allocation once the object has been used. Views that it hands out (also by iterating) live
-/// until the next change.
+/// Header fields in their order; names compare without case. All bytes lie in one string, so that a
+/// message with a dozen fields costs no allocation once the object has been used. Views that it
+/// hands out (also by iterating) live until the next change.
 class Headers {
  public:
   using Field = std::pair<std::string_view, std::string_view>;  ///< Name and value.
@@ -85,10 +85,10 @@ bool EqualsIgnoringCase(std::string_view a, std::string_view b);
 /// An absolute http or https URL, taken apart.
 struct Url {
   bool tls = false;
-  std::string host;      ///< Without brackets for IPv6.
+  std::string host;  ///< Without brackets for IPv6.
   std::uint16_t port = 80;
   std::string path = "/";  ///< With the query, as it goes into the request line.
-  std::string user;      ///< Percent-decoded.
+  std::string user;        ///< Percent-decoded.
   std::string password;
 
   /// kInvalid for anything but http(s)://host[:port][/path][?query].
@@ -99,7 +99,8 @@ struct Url {
   std::string ToString() const;
 };
 
-/// `%41` → "A"; `+` → " " if `plus_is_space` (queries and forms). Nothing if an escape is malformed.
+/// `%41` → "A"; `+` → " " if `plus_is_space` (queries and forms). Nothing if an escape is
+/// malformed.
 std::optional<std::string> PercentDecode(std::string_view text, bool plus_is_space);
 /// Escapes everything but unreserved characters (RFC 3986).
 std::string PercentEncode(std::string_view text);
@@ -127,7 +128,8 @@ std::string BasicAuthorization(std::string_view user, std::string_view password)
 /// "Not Found" for 404; "" for numbers without a name.
 std::string_view StatusText(int status);
 
-/// An address to listen on: "127.0.0.1:9797", ":9797" (all interfaces), "[::1]:9797", "localhost:0".
+/// An address to listen on: "127.0.0.1:9797", ":9797" (all interfaces), "[::1]:9797",
+/// "localhost:0".
 struct ListenAddress {
   std::string host;
   std::uint16_t port = 0;

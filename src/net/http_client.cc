@@ -35,7 +35,8 @@ bool IsRedirect(int status) {
 
 /// Where a `Location` leads, seen from `base`.
 Result<Url> ResolveLocation(const Url& base, std::string_view location) {
-  if (location.starts_with("//")) return Url::Parse((base.tls ? "https:" : "http:") + std::string(location));
+  if (location.starts_with("//"))
+    return Url::Parse((base.tls ? "https:" : "http:") + std::string(location));
   if (location.find("://") != std::string_view::npos) return Url::Parse(location);
   location = location.substr(0, location.find('#'));
   Url url = base;
@@ -130,7 +131,8 @@ struct HttpClient::Impl {
   std::optional<Url> proxy;
   std::optional<Error> proxy_error;
   Mutex mutex;
-  std::shared_ptr<const TlsContext> default_tls GUARDED_BY(mutex);  // The system's roots, loaded when first needed.
+  std::shared_ptr<const TlsContext> default_tls
+      GUARDED_BY(mutex);  // The system's roots, loaded when first needed.
   std::vector<std::shared_ptr<ConnectionPool>> pools GUARDED_BY(mutex);
 };
 
@@ -139,7 +141,8 @@ std::shared_ptr<ConnectionPool> HttpClient::Impl::PoolFor(EventLoop::Impl& loop)
   for (const auto& pool : pools) {
     if (pool->mailbox == loop.mailbox) return pool;
   }
-  auto pool = std::make_shared<ConnectionPool>(loop, options.max_idle_per_host, options.idle_timeout);
+  auto pool =
+      std::make_shared<ConnectionPool>(loop, options.max_idle_per_host, options.idle_timeout);
   loop.AtStop(pool, [p = pool.get()] { p->Close(); });
   pools.push_back(pool);
   return pool;
@@ -188,7 +191,8 @@ Result<HttpClient::Impl::Response> HttpClient::Impl::Follow(Fiber& fiber,
     response = TRY(SendOnce(fiber, next, deadline));
   }
   if (!IsRedirect(response->status())) return response;
-  return Error(ErrorKind::kInvalid, "stopped after " + std::to_string(kMaxRedirects) + " redirects");
+  return Error(ErrorKind::kInvalid,
+               "stopped after " + std::to_string(kMaxRedirects) + " redirects");
 }
 
 Result<HttpClient::Impl::Response> HttpClient::Impl::SendOnce(Fiber& fiber,
@@ -204,8 +208,8 @@ Result<HttpClient::Impl::Response> HttpClient::Impl::SendOnce(Fiber& fiber,
   if (auto connection = pool->Take(key, /*certain=*/!idempotent); connection != nullptr) {
     Attempt attempt{fiber, request, deadline, /*reused=*/true};
     Result<Response> response = Exchange(attempt, std::move(connection), pool);
-    const bool stale = !response && response.error().kind() == ErrorKind::kUnavailable &&
-                       !attempt.received_any;
+    const bool stale =
+        !response && response.error().kind() == ErrorKind::kUnavailable && !attempt.received_any;
     if (!stale || (!idempotent && attempt.sent_any) || request.more_body) return response;
   }
   Attempt attempt{fiber, request, deadline};
@@ -219,7 +223,8 @@ Result<HttpClient::Impl::Response> HttpClient::Impl::Exchange(
   HttpClientTrace* trace = attempt.request.trace;
   if (trace != nullptr) trace->has_connection = true;
   Status sent = SendRequest(attempt, *connection);
-  // A server may refuse a body before it has read it all, and close: its answer explains the broken pipe.
+  // A server may refuse a body before it has read it all, and close: its answer explains the broken
+  // pipe.
   if (!sent && (sent.error().kind() != ErrorKind::kUnavailable || !attempt.sent_any)) {
     return std::move(sent).error();
   }
@@ -249,21 +254,28 @@ std::string HttpClient::Impl::BuildHead(const HttpClientRequest& request) const 
     head.append("\r\n");
   };
   if (!request.headers.Has("Host")) add("Host", url.authority());
-  if (!request.headers.Has("User-Agent") && !options.user_agent.empty()) add("User-Agent", options.user_agent);
-  if (request.decode && !request.headers.Has("Accept-Encoding")) add("Accept-Encoding", "gzip, zstd");
-  if (!url.user.empty() && !request.headers.Has("Authorization")) add("Authorization", BasicAuthorization(url.user, url.password));
-  if (proxy && !url.tls && !proxy->user.empty()) add("Proxy-Authorization", BasicAuthorization(proxy->user, proxy->password));
+  if (!request.headers.Has("User-Agent") && !options.user_agent.empty())
+    add("User-Agent", options.user_agent);
+  if (request.decode && !request.headers.Has("Accept-Encoding"))
+    add("Accept-Encoding", "gzip, zstd");
+  if (!url.user.empty() && !request.headers.Has("Authorization"))
+    add("Authorization", BasicAuthorization(url.user, url.password));
+  if (proxy && !url.tls && !proxy->user.empty())
+    add("Proxy-Authorization", BasicAuthorization(proxy->user, proxy->password));
   for (const auto& [name, value] : request.headers) {
-    if (EqualsIgnoringCase(name, "Content-Length") || EqualsIgnoringCase(name, "Transfer-Encoding") ||
-        EqualsIgnoringCase(name, "Connection") || !IsToken(name)) {
+    if (EqualsIgnoringCase(name, "Content-Length") ||
+        EqualsIgnoringCase(name, "Transfer-Encoding") || EqualsIgnoringCase(name, "Connection") ||
+        !IsToken(name)) {
       continue;
     }
     add(name, value);
   }
   if (request.more_body && !request.body_length) {
     add("Transfer-Encoding", "chunked");
-  } else if (const std::uint64_t length = request.more_body ? *request.body_length : request.body.size();
-             length > 0 || request.method == "POST" || request.method == "PUT" || request.method == "PATCH") {
+  } else if (const std::uint64_t length =
+                 request.more_body ? *request.body_length : request.body.size();
+             length > 0 || request.method == "POST" || request.method == "PUT" ||
+             request.method == "PATCH") {
     add("Content-Length", std::to_string(length));
   }
   head.append("\r\n");
@@ -281,7 +293,10 @@ Status HttpClient::Impl::SendRequest(Attempt& attempt, ClientConnection& connect
     char* end = std::to_chars(size_line.data(), size_line.data() + 16, request.body.size(), 16).ptr;
     *end++ = '\r';
     *end++ = '\n';
-    pieces = {head, {size_line.data(), static_cast<std::size_t>(end - size_line.data())}, request.body, "\r\n"};
+    pieces = {head,
+              {size_line.data(), static_cast<std::size_t>(end - size_line.data())},
+              request.body,
+              "\r\n"};
   }
   // A connection that is known to be closed has not taken a byte.
   if (connection.transport->source().peer_closed()) {
@@ -293,7 +308,8 @@ Status HttpClient::Impl::SendRequest(Attempt& attempt, ClientConnection& connect
   return SendMoreBody(attempt, connection, chunked);
 }
 
-Status HttpClient::Impl::SendMoreBody(Attempt& attempt, ClientConnection& connection, bool chunked) {
+Status HttpClient::Impl::SendMoreBody(Attempt& attempt, ClientConnection& connection,
+                                      bool chunked) {
   Transport& transport = *connection.transport;
   while (true) {
     const std::string_view piece = TRY(attempt.request.more_body(attempt.fiber));
@@ -308,7 +324,9 @@ Status HttpClient::Impl::SendMoreBody(Attempt& attempt, ClientConnection& connec
       char* end = std::to_chars(size_line.data(), size_line.data() + 16, piece.size(), 16).ptr;
       *end++ = '\r';
       *end++ = '\n';
-      pieces = {std::string_view(size_line.data(), static_cast<std::size_t>(end - size_line.data())), piece, "\r\n"};
+      pieces = {
+          std::string_view(size_line.data(), static_cast<std::size_t>(end - size_line.data())),
+          piece, "\r\n"};
     }
     TRY(transport.Write(attempt.fiber, pieces, options.response_timeout));
   }
@@ -331,8 +349,10 @@ Status HttpClient::Impl::ReadHead(Attempt& attempt, ClientConnection& connection
       in.Consume(scanner.size());
       scanner.Reset();
       if (head.status >= 200) return OkStatus();
-      if (head.status == 101) return Error(ErrorKind::kInvalid, "response: the server changed the protocol unasked");
-      if (++interim > kMaxInterim) return Error(ErrorKind::kInvalid, "response: too many interim answers");
+      if (head.status == 101)
+        return Error(ErrorKind::kInvalid, "response: the server changed the protocol unasked");
+      if (++interim > kMaxInterim)
+        return Error(ErrorKind::kInvalid, "response: too many interim answers");
       continue;
     }
     if (in.size() > options.max_header_bytes) {
@@ -346,7 +366,8 @@ Status HttpClient::Impl::ReadHead(Attempt& attempt, ClientConnection& connection
       return Error(ErrorKind::kTimeout, "response: no header in time");
     }
     if (!n) return std::move(n).error();
-    if (*n == 0) return Error(ErrorKind::kUnavailable, "connection closed by the server before it answered");
+    if (*n == 0)
+      return Error(ErrorKind::kUnavailable, "connection closed by the server before it answered");
     attempt.received_any = true;
     in.Commit(*n);
   }
@@ -375,14 +396,16 @@ Result<std::unique_ptr<Transport>> HttpClient::Impl::Connect(Fiber& fiber, const
       TRY(fiber.state().loop.resolver().Resolve(fiber, url.host, url.port, deadline));
   if (trace != nullptr) trace->resolved_nanos = NowNanos();
   for (std::size_t i = 0;; ++i) {
-    // Each address gets its share of the time that is left: one that swallows packets must not use up all of it.
+    // Each address gets its share of the time that is left: one that swallows packets must not use
+    // up all of it.
     std::int64_t until = deadline;
     if (deadline != kNever) {
       const std::int64_t now = NowNanos();
       until = now + (deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
     }
     auto transport = Transport::Connect(fiber, addresses[i], until);
-    if (transport || i + 1 == addresses.size() || transport.error().kind() == ErrorKind::kCancelled) {
+    if (transport || i + 1 == addresses.size() ||
+        transport.error().kind() == ErrorKind::kCancelled) {
       return transport;
     }
   }
@@ -390,17 +413,20 @@ Result<std::unique_ptr<Transport>> HttpClient::Impl::Connect(Fiber& fiber, const
 
 Status HttpClient::Impl::ConnectThroughProxy(Fiber& fiber, Transport& transport, const Url& url,
                                              std::int64_t deadline) {
-  const std::string host = url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
+  const std::string host =
+      url.host.find(':') == std::string::npos ? url.host : "[" + url.host + "]";
   const std::string target = host + ":" + std::to_string(url.port);
   std::string head = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
-  if (!proxy->user.empty()) head += "Proxy-Authorization: " + BasicAuthorization(proxy->user, proxy->password) + "\r\n";
+  if (!proxy->user.empty())
+    head += "Proxy-Authorization: " + BasicAuthorization(proxy->user, proxy->password) + "\r\n";
   head += "\r\n";
   const std::array<std::string_view, 1> pieces = {head};
   TRY(transport.Write(fiber, pieces, options.connect_timeout));
   InputBuffer in;
   HeadScanner scanner(/*lenient=*/true);
   while (scanner.Scan(in.view()) != HeadScanner::Status::kComplete) {
-    if (in.size() > options.max_header_bytes) return Error(ErrorKind::kLimit, "proxy: header is too large");
+    if (in.size() > options.max_header_bytes)
+      return Error(ErrorKind::kLimit, "proxy: header is too large");
     std::size_t room = 0;
     char* to = in.Reserve(4096, room);
     const std::size_t n = TRY(transport.Read(fiber, to, room, deadline));
@@ -414,11 +440,13 @@ Status HttpClient::Impl::ConnectThroughProxy(Fiber& fiber, Transport& transport,
     return Error(ErrorKind::kUnavailable, "proxy refused CONNECT to " + target + " with status " +
                                               std::to_string(answer.status));
   }
-  if (in.size() != scanner.size()) return Error(ErrorKind::kInvalid, "proxy sent bytes before TLS began");
+  if (in.size() != scanner.size())
+    return Error(ErrorKind::kInvalid, "proxy sent bytes before TLS began");
   return OkStatus();
 }
 
-// ---------------------------------------------------------------------------------------------- public
+// ----------------------------------------------------------------------------------------------
+// public
 
 HttpClient::HttpClient(HttpClientOptions options, instrument::Registry& registry,
                        std::string_view name)

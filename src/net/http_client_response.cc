@@ -10,14 +10,16 @@ constexpr std::size_t kReadStep = 65536;
 constexpr std::size_t kDecodeStep = 4096;  // Bounds what a hostile body can become in one call.
 
 std::optional<Encoding> EncodingOf(std::string_view name) {
-  if (EqualsIgnoringCase(name, "gzip") || EqualsIgnoringCase(name, "x-gzip")) return Encoding::kGzip;
+  if (EqualsIgnoringCase(name, "gzip") || EqualsIgnoringCase(name, "x-gzip"))
+    return Encoding::kGzip;
   if (EqualsIgnoringCase(name, "deflate")) return Encoding::kDeflate;
   if (EqualsIgnoringCase(name, "zstd")) return Encoding::kZstd;
   return std::nullopt;
 }
 
 Error TooLarge(std::uint64_t max_bytes) {
-  return Error(ErrorKind::kLimit, "response body is larger than " + std::to_string(max_bytes) + " bytes");
+  return Error(ErrorKind::kLimit,
+               "response body is larger than " + std::to_string(max_bytes) + " bytes");
 }
 
 }  // namespace
@@ -31,10 +33,13 @@ ClientResponse::ClientResponse(std::unique_ptr<ClientConnection> connection,
       limits_(limits),
       reused_(reused) {
   body_.Start(head_.body, head_.content_length);
-  if (limits_.decode && !body_.done()) encoding_ = EncodingOf(head_.headers.Get("Content-Encoding"));
+  if (limits_.decode && !body_.done())
+    encoding_ = EncodingOf(head_.headers.Get("Content-Encoding"));
 }
 
-ClientResponse::~ClientResponse() { LetGo(); }
+ClientResponse::~ClientResponse() {
+  LetGo();
+}
 
 void ClientResponse::Release() {
   if (connection_ != nullptr) connection_->in.Consume(std::exchange(lent_, 0));
@@ -90,7 +95,8 @@ Result<std::string_view> ClientResponse::ReadRaw(Fiber& fiber) {
     }
     std::size_t room = 0;
     // A long body is read in long pieces; a stream of events comes in short ones anyway.
-    const auto want = static_cast<std::size_t>(std::clamp<std::uint64_t>(body_.remaining(), 4096, kReadStep));
+    const auto want =
+        static_cast<std::size_t>(std::clamp<std::uint64_t>(body_.remaining(), 4096, kReadStep));
     char* to = in.Reserve(want, room);
     const std::size_t n = TRY(Receive(fiber, to, room));
     if (n == 0) {
@@ -125,7 +131,8 @@ Result<std::string_view> ClientResponse::ReadSome(Fiber& fiber) {
 }
 
 Result<std::string> ClientResponse::ReadAll(Fiber& fiber, std::uint64_t max_bytes) {
-  if (!encoding_ && head_.content_length > max_bytes) return Broken(ErrorKind::kLimit, TooLarge(max_bytes).message());
+  if (!encoding_ && head_.content_length > max_bytes)
+    return Broken(ErrorKind::kLimit, TooLarge(max_bytes).message());
   if (codec_ == nullptr) max_decoded_ = max_bytes;
   std::string body;
   TRY(ReadRest(fiber, max_bytes, body));
@@ -136,7 +143,8 @@ Status ClientResponse::ReadRest(Fiber& fiber, std::uint64_t max_bytes, std::stri
   while (true) {
     const std::string_view piece = TRY(ReadSome(fiber));
     if (piece.empty()) return OkStatus();
-    if (piece.size() > max_bytes - out.size()) return Broken(ErrorKind::kLimit, TooLarge(max_bytes).message());
+    if (piece.size() > max_bytes - out.size())
+      return Broken(ErrorKind::kLimit, TooLarge(max_bytes).message());
     out += piece;
     // A long body of known length is read where it shall lie.
     while (!encoding_ && head_.body == BodyKind::kLength && body_.remaining() >= 4096) {
@@ -148,7 +156,8 @@ Status ClientResponse::ReadRest(Fiber& fiber, std::uint64_t max_bytes, std::stri
       auto n = Receive(fiber, out.data() + old, step);
       out.resize(old + (n ? *n : 0));
       if (!n) return std::move(n).error();
-      if (*n == 0) return Broken(ErrorKind::kUnavailable, "response body: the server closed before its end");
+      if (*n == 0)
+        return Broken(ErrorKind::kUnavailable, "response body: the server closed before its end");
       body_.Next(std::string_view(out).substr(old));
     }
   }

@@ -49,18 +49,23 @@ class HttpClientTest : public ::testing::Test {
   Result<HttpClient::Reply> Fetch(HttpClientRequest request, std::uint64_t max_bytes = 1 << 20,
                                   Duration timeout = Duration(20'000)) {
     std::optional<Result<HttpClient::Reply>> reply;
-    OnLoop([&](Fiber& fiber) { reply.emplace(client_->Fetch(fiber, request, max_bytes, timeout)); });
+    OnLoop(
+        [&](Fiber& fiber) { reply.emplace(client_->Fetch(fiber, request, max_bytes, timeout)); });
     return *std::move(reply);
   }
   /// "200 body" or "error kind: message".
   std::string Show(HttpClientRequest request, std::uint64_t max_bytes = 1 << 20,
                    Duration timeout = Duration(20'000)) {
     const auto reply = Fetch(std::move(request), max_bytes, timeout);
-    if (!reply) return "error " + std::string(ToString(reply.error().kind())) + ": " + reply.error().message();
+    if (!reply)
+      return "error " + std::string(ToString(reply.error().kind())) + ": " +
+             reply.error().message();
     return std::to_string(reply->status) + " " + reply->body;
   }
   double Opened() {
-    return registry_.GetCounter("sonde_http_client_connections_opened_total", "", {{"client", "test"}}).value();
+    return registry_
+        .GetCounter("sonde_http_client_connections_opened_total", "", {{"client", "test"}})
+        .value();
   }
   void TearDown() override {
     client_.reset();
@@ -76,7 +81,8 @@ class HttpClientTest : public ::testing::Test {
   std::unique_ptr<HttpClient> client_;
 };
 
-/// A server for one test: accepts connections one after the other, and lets `talk` do what servers may not do.
+/// A server for one test: accepts connections one after the other, and lets `talk` do what servers
+/// may not do.
 class ScriptedServer {
  public:
   explicit ScriptedServer(std::function<void(RawSocket&, int)> talk, int connections = 1)
@@ -99,14 +105,16 @@ TEST_F(HttpClientTest, SendsAndReceives) {
     const auto body = request.ReadBody(1000);
     std::string text(request.method());
     text += " " + std::string(request.target()) + " " + *body;
-    for (const std::string name : {"Host", "User-Agent", "X-Mine", "Content-Length", "Authorization"}) {
+    for (const std::string name :
+         {"Host", "User-Agent", "X-Mine", "Content-Length", "Authorization"}) {
       text += "\n" + name + "=" + std::string(request.headers().Get(name));
     }
     response.headers().Set("X-Theirs", "yes");
     static_cast<void>(response.Reply(201, "text/plain", text).ok());
   });
   Client();
-  HttpClientRequest request{.method = "POST", .url = UrlFor(server_->port(), "/a?b"), .body = "hello"};
+  HttpClientRequest request{
+      .method = "POST", .url = UrlFor(server_->port(), "/a?b"), .body = "hello"};
   request.headers.Add("X-Mine", "1\r\nInjected: x");
   request.url.user = "u";
   request.url.password = "p";
@@ -114,8 +122,10 @@ TEST_F(HttpClientTest, SendsAndReceives) {
   ASSERT_TRUE(reply) << reply.error().message();
   EXPECT_EQ(reply->status, 201);
   EXPECT_EQ(reply->headers.Get("x-theirs"), "yes");
-  EXPECT_EQ(reply->body, "POST /a?b hello\nHost=127.0.0.1:" + std::to_string(server_->port()) +
-                             "\nUser-Agent=Sonde\nX-Mine=1  Injected: x\nContent-Length=5\nAuthorization=Basic dTpw");
+  EXPECT_EQ(
+      reply->body,
+      "POST /a?b hello\nHost=127.0.0.1:" + std::to_string(server_->port()) +
+          "\nUser-Agent=Sonde\nX-Mine=1  Injected: x\nContent-Length=5\nAuthorization=Basic dTpw");
 }
 
 TEST_F(HttpClientTest, ConnectionsAreReused) {
@@ -177,7 +187,8 @@ TEST_F(HttpClientTest, ConcurrentRequestsHaveTheirOwnConnections) {
   std::atomic<int> good{0};
   for (int i = 0; i < 5; ++i) {
     fibers.push_back(loops_.at(0).Spawn([&](Fiber& fiber) {
-      const auto reply = client_->Fetch(fiber, {.url = UrlFor(server_->port())}, 100, Duration(20'000));
+      const auto reply =
+          client_->Fetch(fiber, {.url = UrlFor(server_->port())}, 100, Duration(20'000));
       good += reply && reply->body == "x" ? 1 : 0;
     }));
   }
@@ -237,7 +248,8 @@ TEST_F(HttpClientTest, DecodesIfAsked) {
   ASSERT_TRUE(GzipDecompress(reply->body, 1 << 20, plain));
   EXPECT_EQ(plain, text);
   // The limit is on what comes out.
-  EXPECT_THAT(Show({.url = UrlFor(server_->port())}, 99'999), StartsWith("error limit: response body is larger than 99999"));
+  EXPECT_THAT(Show({.url = UrlFor(server_->port())}, 99'999),
+              StartsWith("error limit: response body is larger than 99999"));
 }
 
 TEST_F(HttpClientTest, BodyLimits) {
@@ -276,8 +288,9 @@ TEST_F(HttpClientTest, NobodyListens) {
   const std::uint16_t port = listener.port();
   listener.Close();
   HttpClientTrace trace;
-  EXPECT_EQ(Show({.url = UrlFor(port), .trace = &trace}),
-            "error unavailable: connect to 127.0.0.1:" + std::to_string(port) + ": connection refused");
+  EXPECT_EQ(
+      Show({.url = UrlFor(port), .trace = &trace}),
+      "error unavailable: connect to 127.0.0.1:" + std::to_string(port) + ": connection refused");
   EXPECT_FALSE(trace.has_connection);
   EXPECT_GT(trace.resolved_nanos, 0);
   EXPECT_EQ(trace.connected_nanos, 0);
@@ -292,11 +305,15 @@ TEST_F(HttpClientTest, Timeouts) {
     static_cast<void>(fiber.Sleep(Duration(60'000)).ok());
   });
   Client({.response_timeout = Duration(5), .read_timeout = Duration(5)});
-  EXPECT_EQ(Show({.url = UrlFor(server_->port(), "/silent")}), "error timeout: response: no header in time");
-  EXPECT_EQ(Show({.url = UrlFor(server_->port(), "/stalls")}), "error timeout: response body: no byte in time");
+  EXPECT_EQ(Show({.url = UrlFor(server_->port(), "/silent")}),
+            "error timeout: response: no header in time");
+  EXPECT_EQ(Show({.url = UrlFor(server_->port(), "/stalls")}),
+            "error timeout: response body: no byte in time");
   Client();
-  EXPECT_THAT(Show({.url = UrlFor(server_->port(), "/silent")}, 100, Duration(5)), StartsWith("error timeout"));
-  EXPECT_THAT(Show({.url = UrlFor(server_->port(), "/stalls")}, 100, Duration(5)), StartsWith("error timeout"));
+  EXPECT_THAT(Show({.url = UrlFor(server_->port(), "/silent")}, 100, Duration(5)),
+              StartsWith("error timeout"));
+  EXPECT_THAT(Show({.url = UrlFor(server_->port(), "/stalls")}, 100, Duration(5)),
+              StartsWith("error timeout"));
 }
 
 TEST_F(HttpClientTest, CancellingAFiberEndsItsRequest) {
@@ -365,14 +382,20 @@ TEST_F(HttpClientTest, BrokenServers) {
   EXPECT_EQ(answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n"),
             "error invalid: response body: malformed chunk size");
   EXPECT_EQ(answer("HTTP/1.1 200 OK\r\n\r\nuntil the end"), "200 until the end");
-  EXPECT_EQ(answer("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"), "200 x");
+  EXPECT_EQ(answer("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: "
+                   "x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"),
+            "200 x");
   EXPECT_THAT(answer("HTTP/1.1 101 Switching Protocols\r\n\r\n"), StartsWith("error invalid"));
-  EXPECT_THAT(answer("HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x')), StartsWith("error limit: response: header is larger"));
-  EXPECT_EQ(answer("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope").substr(0, 13), "error invalid");
+  EXPECT_THAT(answer("HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x')),
+              StartsWith("error limit: response: header is larger"));
+  EXPECT_EQ(answer("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope")
+                .substr(0, 13),
+            "error invalid");
 }
 
 TEST_F(HttpClientTest, AStaleConnectionIsReplaced) {
-  // Each connection answers once and is closed when the next request has come: the client could not know.
+  // Each connection answers once and is closed when the next request has come: the client could not
+  // know.
   ScriptedServer server(
       [](RawSocket& socket, int) {
         if (socket.ReadUntil("\r\n\r\n").empty()) return;
@@ -385,7 +408,8 @@ TEST_F(HttpClientTest, AStaleConnectionIsReplaced) {
   EXPECT_EQ(Show({.url = UrlFor(server.port())}), "200 ok");
   EXPECT_EQ(Opened(), 2);
   // What may have been done once is not sent twice.
-  EXPECT_THAT(Show({.method = "POST", .url = UrlFor(server.port()), .body = "x"}), StartsWith("error unavailable"));
+  EXPECT_THAT(Show({.method = "POST", .url = UrlFor(server.port()), .body = "x"}),
+              StartsWith("error unavailable"));
   EXPECT_EQ(Opened(), 2);
   EXPECT_EQ(Show({.method = "POST", .url = UrlFor(server.port()), .body = "x"}), "200 ok");
   client_.reset();
@@ -435,14 +459,18 @@ TEST_F(HttpClientTest, AnEarlyRefusalOfALargeBodyIsSeen) {
     socket.ReadBytes(100'000);
   });
   Client();
-  EXPECT_EQ(Show({.method = "POST", .url = UrlFor(server.port()), .body = std::string(30'000'000, 'x')}), "413 big");
+  EXPECT_EQ(
+      Show({.method = "POST", .url = UrlFor(server.port()), .body = std::string(30'000'000, 'x')}),
+      "413 big");
 }
 
 TEST_F(HttpClientTest, BodiesMayComeFromAFunction) {
   StartServer([](Fiber&, HttpRequest& request, HttpResponse& response) {
     const bool chunked = !request.content_length().has_value();
     const auto body = request.ReadBody(1000);
-    if (body) static_cast<void>(response.Reply(200, "text/plain", (chunked ? "chunked " : "length ") + *body).ok());
+    if (body)
+      static_cast<void>(
+          response.Reply(200, "text/plain", (chunked ? "chunked " : "length ") + *body).ok());
   });
   Client();
   int calls = 0;
@@ -450,21 +478,25 @@ TEST_F(HttpClientTest, BodiesMayComeFromAFunction) {
     static constexpr std::string_view kPieces[] = {" two", " three", ""};
     return kPieces[calls++];
   };
-  HttpClientRequest request{.method = "POST", .url = UrlFor(server_->port()), .body = "one", .more_body = more};
+  HttpClientRequest request{
+      .method = "POST", .url = UrlFor(server_->port()), .body = "one", .more_body = more};
   EXPECT_EQ(Show(request), "200 chunked one two three");
   calls = 0;
   request.body_length = 13;
   EXPECT_EQ(Show(request), "200 length one two three");
   calls = 0;
   request.body_length.reset();
-  request.more_body = [](Fiber&) -> Result<std::string_view> { return Error(ErrorKind::kCancelled, "source is gone"); };
+  request.more_body = [](Fiber&) -> Result<std::string_view> {
+    return Error(ErrorKind::kCancelled, "source is gone");
+  };
   EXPECT_EQ(Show(request), "error cancelled: source is gone");
 }
 
 TEST_F(HttpClientTest, Redirects) {
   std::string seen;
   StartServer([&](Fiber&, HttpRequest& request, HttpResponse& response) {
-    seen += std::string(request.target()) + "[" + std::string(request.headers().Get("Authorization")) + "] ";
+    seen += std::string(request.target()) + "[" +
+            std::string(request.headers().Get("Authorization")) + "] ";
     const std::string_view path = request.path();
     const auto go = [&](int status, const std::string& location) {
       response.headers().Set("Location", location);
@@ -472,7 +504,8 @@ TEST_F(HttpClientTest, Redirects) {
     };
     if (path == "/a") return go(302, "/b/c");
     if (path == "/b/c") return go(307, "d?x=1");
-    if (path == "/b/d" && request.query() == "x=1") return go(301, "http://localhost:" + std::to_string(server_->port()) + "/end");
+    if (path == "/b/d" && request.query() == "x=1")
+      return go(301, "http://localhost:" + std::to_string(server_->port()) + "/end");
     if (path == "/loop") return go(302, "/loop");
     if (path == "/bad") return go(302, "ftp://x/");
     static_cast<void>(response.Reply(200, "text/plain", "end").ok());
@@ -483,8 +516,10 @@ TEST_F(HttpClientTest, Redirects) {
   EXPECT_EQ(Show(request), "200 end");
   // Another host does not get the credentials.
   EXPECT_EQ(seen, "/a[Bearer t] /b/c[Bearer t] /b/d?x=1[Bearer t] /end[] ");
-  EXPECT_THAT(Show({.url = UrlFor(server_->port(), "/loop")}), StartsWith("error invalid: stopped after 10 redirects"));
-  EXPECT_THAT(Show({.url = UrlFor(server_->port(), "/bad")}), StartsWith("error invalid: redirect: URL"));
+  EXPECT_THAT(Show({.url = UrlFor(server_->port(), "/loop")}),
+              StartsWith("error invalid: stopped after 10 redirects"));
+  EXPECT_THAT(Show({.url = UrlFor(server_->port(), "/bad")}),
+              StartsWith("error invalid: redirect: URL"));
   EXPECT_EQ(Show({.method = "POST", .url = UrlFor(server_->port(), "/a")}), "302 moved");
   Client();
   EXPECT_EQ(Show({.url = UrlFor(server_->port(), "/a")}), "302 moved");
@@ -500,7 +535,10 @@ TEST_F(HttpClientTest, ProxyGetsTheWholeUrl) {
   HttpClientRequest request;
   request.url = *Url::Parse("http://engine.invalid:8000/metrics");
   EXPECT_EQ(Show(request), "200 ok");
-  EXPECT_THAT(seen, StartsWith("GET http://engine.invalid:8000/metrics HTTP/1.1\r\nHost: engine.invalid:8000\r\n"));
+  EXPECT_THAT(
+      seen,
+      StartsWith(
+          "GET http://engine.invalid:8000/metrics HTTP/1.1\r\nHost: engine.invalid:8000\r\n"));
   EXPECT_THAT(seen, HasSubstr("Proxy-Authorization: Basic bWU6cHc=\r\n"));
 }
 
@@ -513,8 +551,10 @@ TEST_F(HttpClientTest, ProxyThatRefusesATunnel) {
   Client({.proxy_url = "http://127.0.0.1:" + std::to_string(proxy.port())});
   HttpClientRequest request;
   request.url = *Url::Parse("https://engine.invalid/x");
-  EXPECT_EQ(Show(request), "error unavailable: proxy refused CONNECT to engine.invalid:443 with status 403");
-  EXPECT_THAT(seen, StartsWith("CONNECT engine.invalid:443 HTTP/1.1\r\nHost: engine.invalid:443\r\n"));
+  EXPECT_EQ(Show(request),
+            "error unavailable: proxy refused CONNECT to engine.invalid:443 with status 403");
+  EXPECT_THAT(seen,
+              StartsWith("CONNECT engine.invalid:443 HTTP/1.1\r\nHost: engine.invalid:443\r\n"));
   Client({.proxy_url = "socks5://127.0.0.1:1"});
   EXPECT_THAT(Show(request), StartsWith("error invalid: proxy: URL"));
 }
@@ -526,7 +566,8 @@ TEST_F(HttpClientTest, ClientsAndLoopsMayEndInAnyOrder) {
   auto loop = std::make_unique<EventLoop>("short");
   Client();
   loop->Spawn([&](Fiber& fiber) {
-        const auto reply = client_->Fetch(fiber, {.url = UrlFor(server_->port())}, 100, Duration(20'000));
+        const auto reply =
+            client_->Fetch(fiber, {.url = UrlFor(server_->port())}, 100, Duration(20'000));
         EXPECT_TRUE(reply);
       })
       .Join();
@@ -556,7 +597,9 @@ TEST_F(HttpClientTest, MetricsCountAnswers) {
   closed.Close();
   Show({.url = UrlFor(port)});
   const auto count = [&](std::string_view code) {
-    return registry_.GetCounter("sonde_http_client_requests_total", "", {{"client", "test"}, {"code", code}}).value();
+    return registry_
+        .GetCounter("sonde_http_client_requests_total", "", {{"client", "test"}, {"code", code}})
+        .value();
   };
   EXPECT_EQ(count("200"), 1);
   EXPECT_EQ(count("404"), 1);

@@ -23,13 +23,16 @@ std::string ErrorBody(int status, std::string_view reason) {
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------- list
+// ----------------------------------------------------------------------------------------------
+// list
 
 ConnectionList::ConnectionList(HttpServerShared& server_shared, EventLoop::Impl& loop_impl,
                                std::function<void()> on_removed)
     : shared(server_shared), loop(loop_impl), on_removed_(std::move(on_removed)) {}
 
-ConnectionList::~ConnectionList() { CHECK(connections_.empty()); }
+ConnectionList::~ConnectionList() {
+  CHECK(connections_.empty());
+}
 
 void ConnectionList::Add(int fd, std::shared_ptr<const TlsContext> tls, bool refuse) {
   auto connection = std::make_unique<HttpConnection>(*this, fd, std::move(tls), refuse);
@@ -88,7 +91,8 @@ void ConnectionList::GiveWorkspace(std::unique_ptr<Workspace> workspace) {
   free_workspaces_.push_back(std::move(workspace));
 }
 
-// ---------------------------------------------------------------------------------------------- connection
+// ----------------------------------------------------------------------------------------------
+// connection
 
 HttpConnection::HttpConnection(ConnectionList& list, int fd, std::shared_ptr<const TlsContext> tls,
                                bool refuse)
@@ -99,7 +103,9 @@ HttpConnection::HttpConnection(ConnectionList& list, int fd, std::shared_ptr<con
       tls_(std::move(tls)),
       refuse_(refuse) {}
 
-HttpConnection::~HttpConnection() { transport_.source().OnReadable(nullptr); }
+HttpConnection::~HttpConnection() {
+  transport_.source().OnReadable(nullptr);
+}
 
 void HttpConnection::Begin() {
   // If bytes are there already, epoll says so at once.
@@ -128,7 +134,9 @@ void HttpConnection::Run() {
   EventLoop::Impl::RunNow(*fiber_);
 }
 
-void HttpConnection::OnTimer() { list_.Remove(*this); }
+void HttpConnection::OnTimer() {
+  list_.Remove(*this);
+}
 
 void HttpConnection::Serve(Fiber& fiber) {
   work_ = list_.TakeWorkspace();
@@ -207,7 +215,8 @@ HttpConnection::Next HttpConnection::ReadMoreOfHead(Fiber& fiber) {
     if (attempt.kind != IoAttempt::Kind::kMoved) return Next::kClose;
     work.in.Commit(attempt.bytes);
   } else {
-    if (header_deadline_ == kNever) header_deadline_ = DeadlineAfter(shared_.options.header_timeout);
+    if (header_deadline_ == kNever)
+      header_deadline_ = DeadlineAfter(shared_.options.header_timeout);
     const auto n = transport_.Read(fiber, to, room, header_deadline_);
     if (!n && n.error().kind() == ErrorKind::kTimeout) {
       AnswerError(fiber, {408, "the request's header took too long"}, "header_timeout");
@@ -243,7 +252,9 @@ bool HttpConnection::HandleRequest(Fiber& fiber) {
   if (refuse_) {
     shared_.metrics.CountRejected("too_many_connections");
     response.headers().Set("Retry-After", "1");
-    static_cast<void>(response.Reply(503, "text/plain; charset=utf-8", ErrorBody(503, "too many connections")).ok());
+    static_cast<void>(
+        response.Reply(503, "text/plain; charset=utf-8", ErrorBody(503, "too many connections"))
+            .ok());
   } else {
     shared_.metrics.in_flight.Add(1);
     shared_.handler(fiber, request, response);
@@ -267,7 +278,8 @@ void HttpConnection::CompleteAnswer(ServerRequest& request, ServerResponse& resp
     status = 500;
     shared_.logger.Warn("a handler gave no answer", {{"path", request.path()}});
   }
-  static_cast<void>(response.Reply(status, "text/plain; charset=utf-8", ErrorBody(status, "")).ok());
+  static_cast<void>(
+      response.Reply(status, "text/plain; charset=utf-8", ErrorBody(status, "")).ok());
 }
 
 bool HttpConnection::Drain(ServerRequest& request) {

@@ -71,8 +71,8 @@ class ConnectionList {
   bool draining_ = false;
 };
 
-/// While a request is there a fiber serves the connection; between requests it has neither fiber nor buffers, only
-/// the socket and a timer.
+/// While a request is there a fiber serves the connection; between requests it has neither fiber
+/// nor buffers, only the socket and a timer.
 class HttpConnection final : Runnable, Timer {
  public:
   HttpConnection(ConnectionList& list, int fd, std::shared_ptr<const TlsContext> tls, bool refuse);
@@ -106,7 +106,8 @@ class HttpConnection final : Runnable, Timer {
   bool Drain(ServerRequest& request);
   /// An error that the handler does not get to see. The connection ends with it.
   void AnswerError(Fiber& fiber, HttpError error, std::string_view rejected_as);
-  /// Lets an answer arrive before the connection goes: closing with unread bytes sends a reset after it.
+  /// Lets an answer arrive before the connection goes: closing with unread bytes sends a reset
+  /// after it.
   void LingeringClose(Fiber& fiber);
 
   ConnectionList& list_;

@@ -1,13 +1,13 @@
 #include "net/http_exchange.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <string>
 #include <utility>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/compress.h"
@@ -19,11 +19,13 @@ namespace {
 
 constexpr std::size_t kReadStep = 65536;
 constexpr std::size_t kMinCompress = 1024;
-constexpr std::size_t kMaxUnreadBody = 256U << 10;  // What is left of a request's body may be this long to be skipped.
-constexpr std::size_t kCompressStep = 32768;        // Between two of them other fibers run.
+constexpr std::size_t kMaxUnreadBody =
+    256U << 10;  // What is left of a request's body may be this long to be skipped.
+constexpr std::size_t kCompressStep = 32768;  // Between two of them other fibers run.
 
 std::optional<Encoding> EncodingOf(std::string_view name) {
-  if (EqualsIgnoringCase(name, "gzip") || EqualsIgnoringCase(name, "x-gzip")) return Encoding::kGzip;
+  if (EqualsIgnoringCase(name, "gzip") || EqualsIgnoringCase(name, "x-gzip"))
+    return Encoding::kGzip;
   if (EqualsIgnoringCase(name, "deflate")) return Encoding::kDeflate;
   if (EqualsIgnoringCase(name, "zstd")) return Encoding::kZstd;
   return std::nullopt;
@@ -53,11 +55,14 @@ bool IsCompressible(std::string_view content_type) {
   if (content_type.starts_with("text/")) return !content_type.starts_with("text/event-stream");
   static constexpr std::array<std::string_view, 7> kWords = {
       "json", "javascript", "xml", "openmetrics", "protobuf", "yaml", "wasm"};
-  return std::ranges::any_of(
-      kWords, [&](std::string_view word) { return content_type.find(word) != std::string_view::npos; });
+  return std::ranges::any_of(kWords, [&](std::string_view word) {
+    return content_type.find(word) != std::string_view::npos;
+  });
 }
 
-bool HasNoBody(int status) { return status < 200 || status == 204 || status == 304; }
+bool HasNoBody(int status) {
+  return status < 200 || status == 204 || status == 304;
+}
 
 /// Line ends in a value would be header injection; they cannot be sent.
 void AppendFieldValue(std::string& out, std::string_view value) {
@@ -68,7 +73,8 @@ void AppendFieldValue(std::string& out, std::string_view value) {
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------- request
+// ----------------------------------------------------------------------------------------------
+// request
 
 std::string_view ServerRequest::remote_address() const {
   if (remote_address_.empty()) {
@@ -85,7 +91,9 @@ std::optional<std::uint64_t> ServerRequest::content_length() const {
   return x_.work.head.content_length;
 }
 
-void ServerRequest::Release() { x_.work.in.Consume(std::exchange(lent_, 0)); }
+void ServerRequest::Release() {
+  x_.work.in.Consume(std::exchange(lent_, 0));
+}
 
 Error ServerRequest::Fail(ErrorKind kind, std::string message, int status,
                           std::string_view reason) {
@@ -101,31 +109,35 @@ Result<std::size_t> ServerRequest::Receive(char* to, std::size_t size) {
   if (std::exchange(x_.continue_due, false)) {
     const std::array<std::string_view, 1> pieces = {"HTTP/1.1 100 Continue\r\n\r\n"};
     const Status sent = x_.transport.Write(x_.fiber, pieces, x_.options.write_timeout);
-    if (!sent) return Fail(ErrorKind::kCancelled, "client is gone: " + sent.error().message(), 400, "");
+    if (!sent)
+      return Fail(ErrorKind::kCancelled, "client is gone: " + sent.error().message(), 400, "");
   }
   auto n = x_.transport.Read(x_.fiber, to, size, DeadlineAfter(x_.options.body_timeout));
   if (!n) {
     if (n.error().kind() == ErrorKind::kTimeout) {
-      return Fail(ErrorKind::kTimeout, "request body: no byte for " +
-                                           std::to_string(x_.options.body_timeout.count()) + " ms",
-                  408, "body_timeout");
+      return Fail(
+          ErrorKind::kTimeout,
+          "request body: no byte for " + std::to_string(x_.options.body_timeout.count()) + " ms",
+          408, "body_timeout");
     }
     return Fail(ErrorKind::kCancelled, "client is gone: " + n.error().message(), 400, "");
   }
-  if (*n == 0) return Fail(ErrorKind::kCancelled, "client closed within its request's body", 400, "");
+  if (*n == 0)
+    return Fail(ErrorKind::kCancelled, "client closed within its request's body", 400, "");
   x_.received_nanos = NowNanos();
   return n;
 }
 
 Result<std::string_view> ServerRequest::ReadSome() {
   Workspace& work = x_.work;
-  if (failure_status_ != 0) return Error(ErrorKind::kInvalid, "request body: an earlier read failed");
+  if (failure_status_ != 0)
+    return Error(ErrorKind::kInvalid, "request body: an earlier read failed");
   Release();
   while (true) {
     const BodyDecoder::Step step = work.body.Next(work.in.view());
     if (work.body.error()) {
-      return Fail(ErrorKind::kInvalid, std::string("request body: ") + work.body.error()->reason, 400,
-                  "malformed");
+      return Fail(ErrorKind::kInvalid, std::string("request body: ") + work.body.error()->reason,
+                  400, "malformed");
     }
     if (!step.piece.empty()) {
       lent_ = step.consumed;
@@ -134,7 +146,8 @@ Result<std::string_view> ServerRequest::ReadSome() {
     work.in.Consume(step.consumed);
     if (work.body.done()) return std::string_view();
     std::size_t room = 0;
-    const auto want = static_cast<std::size_t>(std::clamp<std::uint64_t>(work.body.remaining(), 4096, kReadStep));
+    const auto want =
+        static_cast<std::size_t>(std::clamp<std::uint64_t>(work.body.remaining(), 4096, kReadStep));
     char* to = work.in.Reserve(want, room);
     const std::size_t n = TRY(Receive(to, room));
     work.in.Commit(n);
@@ -150,7 +163,8 @@ Result<std::string> ServerRequest::ReadBody(std::uint64_t max_bytes) {
   if (x_.work.head.content_length > max_bytes) return too_large();
   std::string body;
   const auto encoding = EncodingOf(headers().Get("Content-Encoding"));
-  Status status = encoding ? ReadEncoded(*encoding, max_bytes, body) : ReadIdentity(max_bytes, body);
+  Status status =
+      encoding ? ReadEncoded(*encoding, max_bytes, body) : ReadIdentity(max_bytes, body);
   if (!status && status.error().kind() == ErrorKind::kLimit) return too_large();
   if (!status) return std::move(status).error();
   return body;
@@ -163,8 +177,8 @@ Status ServerRequest::ReadIdentity(std::uint64_t max_bytes, std::string& out) {
     if (piece.empty()) return OkStatus();
     if (piece.size() > max_bytes - out.size()) return Error(ErrorKind::kLimit, "too large");
     out += piece;
-    // A long body of known length is read where it shall lie. The string grows with what has arrived, never with
-    // what was merely announced.
+    // A long body of known length is read where it shall lie. The string grows with what has
+    // arrived, never with what was merely announced.
     while (work.head.body == BodyKind::kLength && work.body.remaining() >= kReadStep) {
       Release();
       const std::size_t old = out.size();
@@ -188,15 +202,19 @@ Status ServerRequest::ReadEncoded(Encoding encoding, std::uint64_t max_bytes, st
     Status status = codec->Push(piece, end, out);
     if (!status) {
       if (status.error().kind() == ErrorKind::kLimit) return status;
-      return Fail(ErrorKind::kInvalid, "request body: " + status.error().message(), 400, "malformed");
+      return Fail(ErrorKind::kInvalid, "request body: " + status.error().message(), 400,
+                  "malformed");
     }
     if (end) return OkStatus();
   }
 }
 
-// ---------------------------------------------------------------------------------------------- response
+// ----------------------------------------------------------------------------------------------
+// response
 
-ServerResponse::~ServerResponse() { x_.transport.source().OnPeerClosed(nullptr); }
+ServerResponse::~ServerResponse() {
+  x_.transport.source().OnPeerClosed(nullptr);
+}
 
 void ServerResponse::Disconnect::Run() {
   if (fn) std::exchange(fn, nullptr)();
@@ -235,8 +253,8 @@ void ServerResponse::Compress(std::string_view content_type, std::string& body) 
 
 void ServerResponse::BuildHead(int status, std::optional<std::uint64_t> length) {
   const RequestHead& request = x_.work.head;
-  // What is left of the body would have to be read before the next request can be; if that is too much, or the client
-  // has not been told to send it, the connection ends here.
+  // What is left of the body would have to be read before the next request can be; if that is too
+  // much, or the client has not been told to send it, the connection ends here.
   const BodyDecoder& body = x_.work.body;
   if (!body.done() && (x_.continue_due || body.remaining() > kMaxUnreadBody)) x_.close_after = true;
   if (!request.keep_alive || x_.draining) x_.close_after = true;
@@ -321,7 +339,8 @@ Status ServerResponse::Write(std::string_view piece) {
   if (piece.empty() || no_body_) return OkStatus();  // An empty chunk would end the body.
   if (body_left_) {
     // More than was announced would be read as the next answer.
-    piece = piece.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(*body_left_, piece.size())));
+    piece = piece.substr(
+        0, static_cast<std::size_t>(std::min<std::uint64_t>(*body_left_, piece.size())));
     *body_left_ -= piece.size();
   }
   if (!chunked_) {
@@ -333,7 +352,8 @@ Status ServerResponse::Write(std::string_view piece) {
   *end++ = '\r';
   *end++ = '\n';
   const std::array<std::string_view, 3> pieces = {
-      std::string_view(size_line.data(), static_cast<std::size_t>(end - size_line.data())), piece, "\r\n"};
+      std::string_view(size_line.data(), static_cast<std::size_t>(end - size_line.data())), piece,
+      "\r\n"};
   return Send(pieces);
 }
 

@@ -15,7 +15,8 @@
 #include "net/reactor.h"
 #include "net/transport.h"
 
-// One request and its answer on a server's connection: what a handler sees. Only net/ includes this file.
+// One request and its answer on a server's connection: what a handler sees. Only net/ includes this
+// file.
 
 namespace sonde::net {
 
@@ -38,7 +39,7 @@ struct Exchange {
   HttpServerMetrics& metrics;
   const bool& draining;  ///< The server is stopping: this is the connection's last answer.
   std::int64_t received_nanos = 0;
-  bool close_after = false;  ///< The connection ends with this answer.
+  bool close_after = false;   ///< The connection ends with this answer.
   bool continue_due = false;  ///< The client waits for "100 Continue".
 };
 
@@ -57,7 +58,8 @@ class ServerRequest final : public HttpRequest {
   Result<std::string> ReadBody(std::uint64_t max_bytes) override;
   Result<std::string_view> ReadSome() override;
 
-  /// The status for an answer that the handler did not give: 413, 408 or 400 after a failed read, else 0.
+  /// The status for an answer that the handler did not give: 413, 408 or 400 after a failed read,
+  /// else 0.
   int failure_status() const { return failure_status_; }
   /// Gives back what the last ReadSome lent.
   void Release();
@@ -113,8 +115,8 @@ class ServerResponse final : public HttpResponse {
   bool finished_ = false;
   bool gone_ = false;
   bool chunked_ = false;
-  bool no_body_ = false;                      // HEAD, 204, 304.
-  std::optional<std::uint64_t> body_left_;    // Of an announced Content-Length.
+  bool no_body_ = false;                    // HEAD, 204, 304.
+  std::optional<std::uint64_t> body_left_;  // Of an announced Content-Length.
   std::int64_t written_nanos_ = 0;
 };
 

@@ -8,9 +8,8 @@ namespace {
 
 constexpr std::array<std::string_view, 9> kMethodNames = {
     "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "other"};
-constexpr std::array<double, 17> kDurationBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
-                                                    0.05,   0.1,   0.25,   0.5,   1,    2.5,
-                                                    5,      10,    30,     60,    300};
+constexpr std::array<double, 17> kDurationBounds = {
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300};
 
 }  // namespace
 
@@ -18,8 +17,8 @@ HttpServerMetrics::HttpServerMetrics(instrument::Registry& registry, std::string
     : in_flight(registry.GetGauge("sonde_http_requests_in_flight",
                                   "Requests being answered by an HTTP server.",
                                   {{"server", name}})),
-      connections(registry.GetGauge("sonde_http_connections",
-                                    "Open connections of an HTTP server.", {{"server", name}})),
+      connections(registry.GetGauge("sonde_http_connections", "Open connections of an HTTP server.",
+                                    {{"server", name}})),
       accepted(registry.GetCounter("sonde_http_connections_accepted_total",
                                    "Connections accepted by an HTTP server.", {{"server", name}})),
       accept_errors(registry.GetCounter(
@@ -28,10 +27,10 @@ HttpServerMetrics::HttpServerMetrics(instrument::Registry& registry, std::string
           {{"server", name}})),
       registry_(registry),
       name_(std::move(name)),
-      duration_(registry.GetHistogram(
-          "sonde_http_request_duration_seconds",
-          "From the end of a request's header to the end of its answer.", kDurationBounds,
-          {{"server", name_}})) {}
+      duration_(
+          registry.GetHistogram("sonde_http_request_duration_seconds",
+                                "From the end of a request's header to the end of its answer.",
+                                kDurationBounds, {{"server", name_}})) {}
 
 void HttpServerMetrics::CountRequest(std::string_view method, int status, std::int64_t nanos) {
   const auto known = std::find(kMethodNames.begin(), kMethodNames.end() - 1, method);

@@ -9,7 +9,8 @@
 namespace sonde::net {
 namespace {
 
-constexpr std::size_t kMaxChunkLine = 4096;      // A chunk's size and its extensions, which nobody uses.
+constexpr std::size_t kMaxChunkLine =
+    4096;  // A chunk's size and its extensions, which nobody uses.
 constexpr std::size_t kMaxTrailerBytes = 16384;
 constexpr std::size_t kMaxMethod = 32;
 
@@ -17,17 +18,23 @@ using ByteSet = std::array<bool, 256>;
 
 constexpr ByteSet MakeTokenBytes() {
   ByteSet set{};
-  for (int c = '0'; c <= '9'; ++c) set[static_cast<std::size_t>(c)] = true;
-  for (int c = 'a'; c <= 'z'; ++c) set[static_cast<std::size_t>(c)] = true;
-  for (int c = 'A'; c <= 'Z'; ++c) set[static_cast<std::size_t>(c)] = true;
-  for (const char c : std::string_view("!#$%&'*+-.^_`|~")) set[static_cast<unsigned char>(c)] = true;
+  for (int c = '0'; c <= '9'; ++c)
+    set[static_cast<std::size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c)
+    set[static_cast<std::size_t>(c)] = true;
+  for (int c = 'A'; c <= 'Z'; ++c)
+    set[static_cast<std::size_t>(c)] = true;
+  for (const char c : std::string_view("!#$%&'*+-.^_`|~"))
+    set[static_cast<unsigned char>(c)] = true;
   return set;
 }
 
-/// Everything but control characters; HTAB is allowed in values, the space in both of the others' places.
+/// Everything but control characters; HTAB is allowed in values, the space in both of the others'
+/// places.
 constexpr ByteSet MakeTextBytes(bool space_and_tab) {
   ByteSet set{};
-  for (std::size_t c = 0x21; c < 256; ++c) set[c] = c != 0x7F;
+  for (std::size_t c = 0x21; c < 256; ++c)
+    set[c] = c != 0x7F;
   set[' '] = set['\t'] = space_and_tab;
   return set;
 }
@@ -44,8 +51,10 @@ bool AllIn(std::string_view text, const ByteSet& set) {
 }
 
 std::string_view TrimBlanks(std::string_view s) {
-  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t'))
+    s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t'))
+    s.remove_suffix(1);
   return s;
 }
 
@@ -72,13 +81,13 @@ std::optional<std::uint64_t> ParseLength(std::string_view text) {
 
 /// What the fields say about where the message ends and what follows it.
 struct Framing {
-  std::size_t lengths = 0;        // Content-Length fields.
+  std::size_t lengths = 0;  // Content-Length fields.
   std::uint64_t length = 0;
   bool lengths_differ = false;
   bool bad_length = false;
-  std::size_t encodings = 0;      // Transfer-Encoding fields.
+  std::size_t encodings = 0;  // Transfer-Encoding fields.
   bool chunked = false;
-  bool other_encoding = false;    // Something beside a single "chunked".
+  bool other_encoding = false;  // Something beside a single "chunked".
   std::size_t hosts = 0;
   bool close = false;
   bool keep_alive = false;
@@ -183,7 +192,8 @@ std::optional<HttpError> SplitTarget(RequestHead& head) {
   if (target == "*") {
     head.path = target;
     head.query = {};
-    return head.method == "OPTIONS" ? std::nullopt : std::optional(HttpError{400, "malformed request target"});
+    return head.method == "OPTIONS" ? std::nullopt
+                                    : std::optional(HttpError{400, "malformed request target"});
   }
   if (!target.starts_with('/')) {
     const std::size_t scheme = target.find("://");
@@ -223,7 +233,9 @@ std::optional<HttpError> RequestFraming(const Framing& framing, RequestHead& hea
 
 }  // namespace
 
-bool IsToken(std::string_view text) { return !text.empty() && AllIn(text, kTokenBytes); }
+bool IsToken(std::string_view text) {
+  return !text.empty() && AllIn(text, kTokenBytes);
+}
 
 HeadScanner::Status HeadScanner::Scan(std::string_view buffered) {
   while (scanned_ < buffered.size()) {
@@ -305,12 +317,14 @@ std::optional<HttpError> ParseResponseHead(std::string_view block, bool to_head_
       return HttpError{0, "unsupported Transfer-Encoding"};
     }
     head.body = BodyKind::kChunked;
-    // RFC 9112, 6.3: Transfer-Encoding wins, but such a sender is not to be trusted with another request.
+    // RFC 9112, 6.3: Transfer-Encoding wins, but such a sender is not to be trusted with another
+    // request.
     if (framing.lengths > 0) head.keep_alive = false;
     return std::nullopt;
   }
   if (framing.lengths > 0) {
-    if (framing.bad_length || framing.lengths_differ) return HttpError{0, "malformed Content-Length"};
+    if (framing.bad_length || framing.lengths_differ)
+      return HttpError{0, "malformed Content-Length"};
     head.body = framing.length == 0 ? BodyKind::kNone : BodyKind::kLength;
     head.content_length = framing.length;
     return std::nullopt;
@@ -320,7 +334,8 @@ std::optional<HttpError> ParseResponseHead(std::string_view block, bool to_head_
   return std::nullopt;
 }
 
-// ---------------------------------------------------------------------------------------------- bodies
+// ----------------------------------------------------------------------------------------------
+// bodies
 
 void BodyDecoder::Start(BodyKind kind, std::uint64_t length) {
   error_.reset();
@@ -362,7 +377,8 @@ BodyDecoder::Step BodyDecoder::Next(std::string_view in) {
       case State::kData:
       case State::kChunkData: {
         if (rest.empty()) return step;
-        step.piece = rest.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, rest.size())));
+        step.piece = rest.substr(
+            0, static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, rest.size())));
         step.consumed += step.piece.size();
         remaining_ -= step.piece.size();
         if (remaining_ == 0) state_ = state_ == State::kData ? State::kDone : State::kChunkEnd;

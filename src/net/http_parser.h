@@ -8,10 +8,11 @@
 
 #include "net/http.h"
 
-// HTTP/1.1 on the wire (RFC 9112), as pure functions of bytes: both sides' parsing, without a socket. The rules and
-// their reasons are in docs/formats/http1.md. Requests are read strictly, because two readers that disagree about
-// where a message ends are how requests get smuggled; responses as leniently as is safe, because old exporters exist.
-// Only net/ (and its fuzz targets) include this file.
+// HTTP/1.1 on the wire (RFC 9112), as pure functions of bytes: both sides' parsing, without a
+// socket. The rules and their reasons are in docs/formats/http1.md. Requests are read strictly,
+// because two readers that disagree about where a message ends are how requests get smuggled;
+// responses as leniently as is safe, because old exporters exist. Only net/ (and its fuzz targets)
+// include this file.
 
 namespace sonde::net {
 
@@ -23,7 +24,7 @@ struct HttpError {
 
 enum class BodyKind : unsigned char {
   kNone,
-  kLength,      ///< Content-Length bytes.
+  kLength,  ///< Content-Length bytes.
   kChunked,
   kUntilClose,  ///< Responses only.
 };
@@ -50,7 +51,7 @@ class HeadScanner {
 /// Reused from request to request, so that it keeps its memory.
 struct RequestHead {
   std::string method;
-  std::string target;  ///< As sent.
+  std::string target;      ///< As sent.
   std::string_view path;   ///< Of `target`, without the query.
   std::string_view query;  ///< Of `target`, without '?'.
   int minor_version = 1;
@@ -61,7 +62,8 @@ struct RequestHead {
   bool expects_continue = false;
 };
 
-/// `block` is a whole head as HeadScanner found it. On an error `head` holds what was understood so far.
+/// `block` is a whole head as HeadScanner found it. On an error `head` holds what was understood so
+/// far.
 std::optional<HttpError> ParseRequestHead(std::string_view block, RequestHead& head);
 
 struct ResponseHead {
@@ -84,10 +86,10 @@ class BodyDecoder {
 
   struct Step {
     std::size_t consumed = 0;  ///< Of the input; framing and piece.
-    std::string_view piece;    ///< A part of the input; empty if more input is needed, or at the end.
+    std::string_view piece;  ///< A part of the input; empty if more input is needed, or at the end.
   };
-  /// The next piece. If there is none and neither done nor an error, more input is needed; what was not consumed must
-  /// be presented again.
+  /// The next piece. If there is none and neither done nor an error, more input is needed; what was
+  /// not consumed must be presented again.
   Step Next(std::string_view in);
   /// The connection was closed by the other side. False if the body is cut short.
   bool AtClose();
@@ -98,7 +100,15 @@ class BodyDecoder {
   std::uint64_t remaining() const { return remaining_; }
 
  private:
-  enum class State : unsigned char { kData, kUntilClose, kChunkSize, kChunkData, kChunkEnd, kTrailers, kDone };
+  enum class State : unsigned char {
+    kData,
+    kUntilClose,
+    kChunkSize,
+    kChunkData,
+    kChunkEnd,
+    kTrailers,
+    kDone
+  };
 
   bool ChunkSize(std::string_view in, std::size_t& used);
   bool Trailers(std::string_view in, std::size_t& used);

@@ -1,17 +1,18 @@
 #include "net/http_pool.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+
+#include <sys/socket.h>
 
 namespace sonde::net {
 
 void ClientConnection::Run() {
   char byte = 0;
   const IoAttempt attempt = transport->TryRead(&byte, 1);
-  // TLS sends tickets at any time; anything else from a server that was not asked means that it closes, or is confused.
+  // TLS sends tickets at any time; anything else from a server that was not asked means that it
+  // closes, or is confused.
   if (attempt.kind == IoAttempt::Kind::kNeedRead) return;
   pool_->Drop(*this);
 }

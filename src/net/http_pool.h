@@ -17,7 +17,8 @@ namespace sonde::net {
 
 class ConnectionPool;
 
-/// A connection to a server, in use or waiting in its pool. While it waits it watches for the server closing it.
+/// A connection to a server, in use or waiting in its pool. While it waits it watches for the
+/// server closing it.
 class ClientConnection final : Runnable {
  public:
   ClientConnection(std::unique_ptr<Transport> t, std::string pool_key)
@@ -36,7 +37,8 @@ class ClientConnection final : Runnable {
   std::int64_t idle_since_ = 0;
 };
 
-/// Idle connections by key. Loop thread only, but the last reference may go elsewhere once the loop has ended.
+/// Idle connections by key. Loop thread only, but the last reference may go elsewhere once the loop
+/// has ended.
 class ConnectionPool final : Timer {
  public:
   ConnectionPool(EventLoop::Impl& loop_impl, std::uint32_t max_idle_per_key, Duration idle_timeout)
@@ -46,7 +48,8 @@ class ConnectionPool final : Timer {
         max_idle_(max_idle_per_key),
         idle_timeout_(idle_timeout) {}
 
-  /// The one that was used last, or null. `certain`: ask the operating system whether the server has closed it.
+  /// The one that was used last, or null. `certain`: ask the operating system whether the server
+  /// has closed it.
   std::unique_ptr<ClientConnection> Take(const std::string& key, bool certain);
   void Give(std::unique_ptr<ClientConnection> connection);
   void Drop(ClientConnection& connection);

@@ -1,16 +1,16 @@
 #include "net/http_server.h"
 
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <utility>
 #include <vector>
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/mutex.h"
@@ -24,11 +24,13 @@ namespace {
 
 constexpr int kBacklog = 1024;
 constexpr int kAcceptsPerTurn = 64;
-constexpr std::size_t kRefusedAtOnce = 64;  // Beyond the cap: so many get a 503, the rest is just closed.
+constexpr std::size_t kRefusedAtOnce =
+    64;  // Beyond the cap: so many get a 503, the rest is just closed.
 constexpr std::int64_t kAcceptBackoff = 100'000'000;
 constexpr std::int64_t kLogEvery = 10'000'000'000;
 
-/// Closes a descriptor that nobody has taken over. Shared, since std::function copies what it holds.
+/// Closes a descriptor that nobody has taken over. Shared, since std::function copies what it
+/// holds.
 class OwnedFd {
  public:
   explicit OwnedFd(int fd) : fd_(fd) {}
@@ -49,7 +51,8 @@ Result<std::vector<Address>> AddressesFor(const ListenAddress& address) {
     return std::vector<Address>{Address::FromLiteral("::", address.port),
                                 Address::FromLiteral("0.0.0.0", address.port)};
   }
-  const std::string host = EqualsIgnoringCase(address.host, "localhost") ? "127.0.0.1" : address.host;
+  const std::string host =
+      EqualsIgnoringCase(address.host, "localhost") ? "127.0.0.1" : address.host;
   const Address literal = Address::FromLiteral(host, address.port);
   if (literal.size == 0) {
     return Error(ErrorKind::kInvalid, "listen address: " + host + " is not an IP address");
@@ -69,7 +72,8 @@ Result<std::shared_ptr<OwnedFd>> Listen(const Address& address) {
   const int on = 1;
   const int off = 0;
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (address.any.sa_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  if (address.any.sa_family == AF_INET6)
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
   // Accepted sockets inherit these.
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
@@ -101,9 +105,12 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
 
   Impl(LoopGroup& loop_group, HttpServerOptions options, HttpHandler handler, const Logger& logger,
        instrument::Registry& registry, std::string name)
-      : loops(loop_group), tls(options.tls), shared(std::move(options), std::move(handler), logger, registry, std::move(name)) {
+      : loops(loop_group),
+        tls(options.tls),
+        shared(std::move(options), std::move(handler), logger, registry, std::move(name)) {
     for (std::size_t i = 0; i < loops.size(); ++i) {
-      lists.push_back(std::make_unique<ConnectionList>(shared, loops.at(i).impl(), [this] { Removed(); }));
+      lists.push_back(
+          std::make_unique<ConnectionList>(shared, loops.at(i).impl(), [this] { Removed(); }));
     }
   }
 
@@ -119,7 +126,8 @@ struct HttpServer::Impl : std::enable_shared_from_this<HttpServer::Impl> {
   Mutex mutex;
   CondVar changed;
   std::shared_ptr<const TlsContext> tls GUARDED_BY(mutex);
-  std::size_t open GUARDED_BY(mutex) = 0;  // Connections, from accept to removal; the acceptor counts as one.
+  std::size_t open GUARDED_BY(mutex) =
+      0;  // Connections, from accept to removal; the acceptor counts as one.
   bool started GUARDED_BY(mutex) = false;
   bool stopped GUARDED_BY(mutex) = false;
   std::atomic<std::uint16_t> port{0};
@@ -140,7 +148,8 @@ void HttpServer::Impl::Acceptor::Run() {
       source_.ClearReadable();
       return;
     }
-    // A connection that was gone before it was accepted, or an error of the network: on to the next.
+    // A connection that was gone before it was accepted, or an error of the network: on to the
+    // next.
     if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) continue;
     BackOff(errno);
     return;
@@ -233,13 +242,14 @@ Status HttpServer::Impl::Start(const ListenAddress& address) {
   // A loop that ends before the server must not leave sockets that point to it.
   for (const auto& list : lists) {
     const bool first = list == lists.front();
-    const bool posted = list->loop.mailbox->Post([self = shared_from_this(), &list = *list, first, fd] {
-      if (first) self->acceptor = std::make_unique<Acceptor>(*self, list.loop, fd);
-      list.loop.AtStop(self, [server = self.get(), &list, first] {
-        if (first) server->CloseAcceptor();
-        list.Clear();
-      });
-    });
+    const bool posted =
+        list->loop.mailbox->Post([self = shared_from_this(), &list = *list, first, fd] {
+          if (first) self->acceptor = std::make_unique<Acceptor>(*self, list.loop, fd);
+          list.loop.AtStop(self, [server = self.get(), &list, first] {
+            if (first) server->CloseAcceptor();
+            list.Clear();
+          });
+        });
     if (!posted && first) {
       ::close(fd);
       Removed();
@@ -295,11 +305,17 @@ HttpServer::HttpServer(LoopGroup& loops, HttpServerOptions options, HttpHandler 
     : impl_(std::make_shared<Impl>(loops, std::move(options), std::move(handler), logger, registry,
                                    std::move(name))) {}
 
-HttpServer::~HttpServer() { Stop(); }
+HttpServer::~HttpServer() {
+  Stop();
+}
 
-Status HttpServer::Start(const ListenAddress& address) { return impl_->Start(address); }
+Status HttpServer::Start(const ListenAddress& address) {
+  return impl_->Start(address);
+}
 
-std::uint16_t HttpServer::port() const { return impl_->port.load(); }
+std::uint16_t HttpServer::port() const {
+  return impl_->port.load();
+}
 
 void HttpServer::SetTls(std::shared_ptr<const TlsContext> tls) {
   MutexLock lock(impl_->mutex);
@@ -307,6 +323,8 @@ void HttpServer::SetTls(std::shared_ptr<const TlsContext> tls) {
   impl_->tls = std::move(tls);
 }
 
-void HttpServer::Stop(Duration grace) { impl_->Stop(grace); }
+void HttpServer::Stop(Duration grace) {
+  impl_->Stop(grace);
+}
 
 }  // namespace sonde::net

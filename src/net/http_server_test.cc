@@ -51,8 +51,9 @@ class HttpServerTest : public ::testing::Test {
  protected:
   void Start(HttpHandler handler, HttpServerOptions options = {}, std::size_t loops = 1) {
     loops_ = std::make_unique<LoopGroup>(loops);
-    server_ = std::make_unique<HttpServer>(*loops_, std::move(options), std::move(handler),
-                                           Logger(sink_, clock_, LogLevel::kDebug), registry_, "test");
+    server_ =
+        std::make_unique<HttpServer>(*loops_, std::move(options), std::move(handler),
+                                     Logger(sink_, clock_, LogLevel::kDebug), registry_, "test");
     const Status started = server_->Start({"127.0.0.1", 0});
     ASSERT_TRUE(started) << started.error().message();
     ASSERT_NE(server_->port(), 0);
@@ -174,13 +175,21 @@ TEST_F(HttpServerTest, MalformedRequestsAreRefused) {
   const auto status = [&](std::string_view request) { return Ask(request).substr(9, 3); };
   EXPECT_EQ(status("GARBAGE\r\n\r\n"), "400");
   EXPECT_EQ(status("GET / HTTP/1.1\nHost: h\n\n"), "400");
-  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), "400");
-  EXPECT_EQ(status("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"), "400");
-  EXPECT_EQ(status("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n"), "400");
+  EXPECT_EQ(
+      status(
+          "GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"),
+      "400");
+  EXPECT_EQ(status("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+            "400");
+  EXPECT_EQ(
+      status(
+          "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\nhello\r\n0\r\n\r\n"),
+      "400");
   EXPECT_EQ(status("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip\r\n\r\n"), "501");
   EXPECT_EQ(status("GET / HTTP/2.0\r\n\r\n"), "505");
   EXPECT_EQ(status("GET /" + std::string(70'000, 'x') + " HTTP/1.1\r\n\r\n"), "414");
-  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(70'000, 'x') + "\r\n\r\n"), "431");
+  EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(70'000, 'x') + "\r\n\r\n"),
+            "431");
   EXPECT_EQ(status("GET / HTTP/1.1\r\nHost: h\r\nX: " + std::string(2'000'000, 'x')), "431");
   EXPECT_GE(Metric("sonde_http_rejected_total", "reason", "malformed"), 5);
   EXPECT_EQ(Metric("sonde_http_rejected_total", "reason", "header_too_large"), 3);
@@ -188,9 +197,9 @@ TEST_F(HttpServerTest, MalformedRequestsAreRefused) {
 
 TEST_F(HttpServerTest, NothingAfterABadRequestIsRead) {
   Start(&Echo);
-  const std::string answer = Ask(
-      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
-      "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
+  const std::string answer =
+      Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+          "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_THAT(answer, StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(answer, Not(HasSubstr("smuggled")));
 }
@@ -206,7 +215,8 @@ TEST_F(HttpServerTest, SlowHeadersTimeOut) {
 
 TEST_F(HttpServerTest, SlowBodiesTimeOut) {
   Start(&Echo, {.body_timeout = Duration(5)});
-  EXPECT_THAT(Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe"), StartsWith("HTTP/1.1 408"));
+  EXPECT_THAT(Ask("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhe"),
+              StartsWith("HTTP/1.1 408"));
   EXPECT_EQ(Metric("sonde_http_rejected_total", "reason", "body_timeout"), 1);
 }
 
@@ -252,7 +262,8 @@ TEST_F(HttpServerTest, LargeBodiesAreRefusedUnread) {
   }
   EXPECT_THAT(socket.ReadToEnd(), StartsWith("HTTP/1.1 413"));
   EXPECT_TRUE(saw_limit);
-  EXPECT_THAT(Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" + std::string(2000, 'x')),
+  EXPECT_THAT(Ask("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n" +
+                  std::string(2000, 'x')),
               StartsWith("HTTP/1.1 413"));
 }
 
@@ -281,8 +292,9 @@ TEST_F(HttpServerTest, WhatAHandlerLeavesUnreadIsSkipped) {
     static_cast<void>(response.Reply(200, "text/plain", std::string(request.path())).ok());
   });
   RawSocket socket = Connect();
-  socket.Send("POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhelloPOST /2 HTTP/1.1\r\nHost: h\r\n"
-              "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+  socket.Send(
+      "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhelloPOST /2 HTTP/1.1\r\nHost: h\r\n"
+      "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
   EXPECT_THAT(socket.ReadUntil("/1"), Not(HasSubstr("Connection: close")));
   EXPECT_THAT(socket.ReadUntil("/2"), HasSubstr("200 OK"));
 }
@@ -321,7 +333,8 @@ TEST_F(HttpServerTest, AnAnnouncedLengthIsKept) {
   RawSocket socket = Connect();
   socket.Send("GET /long HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(BodyOf(socket.ReadUntil("hello")), "hello");
-  socket.Send("GET /short HTTP/1.1\r\nHost: h\r\n\r\n");  // Closed, as the client waits for two bytes more.
+  socket.Send(
+      "GET /short HTTP/1.1\r\nHost: h\r\n\r\n");  // Closed, as the client waits for two bytes more.
   EXPECT_EQ(BodyOf(socket.ReadToEnd()), "hel");
 }
 
@@ -331,7 +344,8 @@ TEST_F(HttpServerTest, HandlersThatForgetOrGiveUp) {
     static_cast<void>(response.Start(200).ok());
     static_cast<void>(response.Write("half").ok());
   });
-  EXPECT_THAT(Ask("GET /forgets HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"), StartsWith("HTTP/1.1 500"));
+  EXPECT_THAT(Ask("GET /forgets HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 500"));
   EXPECT_THAT(sink_.text(), HasSubstr("a handler gave no answer"));
   // No last chunk: the client sees that the answer was cut.
   EXPECT_THAT(Ask("GET /stops HTTP/1.1\r\nHost: h\r\n\r\n"), EndsWith("4\r\nhalf\r\n"));
@@ -351,11 +365,14 @@ TEST_F(HttpServerTest, LineEndsInHeaderValuesCannotEscape) {
 TEST_F(HttpServerTest, CompressesWhatPays) {
   const std::string text(5000, 'x');
   Start([&](Fiber&, HttpRequest& request, HttpResponse& response) {
-    static_cast<void>(response.Reply(200, request.path() == "/png" ? "image/png" : "application/json",
-                                     request.path() == "/short" ? "x" : text).ok());
+    static_cast<void>(response
+                          .Reply(200, request.path() == "/png" ? "image/png" : "application/json",
+                                 request.path() == "/short" ? "x" : text)
+                          .ok());
   });
   const auto get = [&](const std::string& path, const std::string& accept) {
-    return Ask("GET " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAccept-Encoding: " + accept + "\r\n\r\n");
+    return Ask("GET " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAccept-Encoding: " +
+               accept + "\r\n\r\n");
   };
   std::string plain;
   const std::string gzip = get("/", "gzip, deflate");
@@ -378,7 +395,8 @@ TEST_F(HttpServerTest, CompressesWhatPays) {
 TEST_F(HttpServerTest, DecodesRequestBodies) {
   Start([](Fiber&, HttpRequest& request, HttpResponse& response) {
     const auto body = request.ReadBody(100'000);
-    if (body) static_cast<void>(response.Reply(200, "text/plain", std::to_string(body->size())).ok());
+    if (body)
+      static_cast<void>(response.Reply(200, "text/plain", std::to_string(body->size())).ok());
   });
   const auto post = [&](const std::string& encoding, const std::string& body) {
     return Ask("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Encoding: " + encoding +
@@ -414,7 +432,8 @@ TEST_F(HttpServerTest, LongBodiesOfKnownLength) {
     body += std::to_string(i);
   }
   RawSocket socket = Connect();
-  socket.Send("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n");
+  socket.Send("POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " +
+              std::to_string(body.size()) + "\r\n\r\n");
   socket.Send(body);
   EXPECT_EQ(BodyOf(socket.ReadToEnd()), body);
 }

@@ -53,8 +53,8 @@ TEST(Headers, TokensOfListsAreFound) {
 std::string ShowUrl(std::string_view text) {
   const auto url = Url::Parse(text);
   if (!url) return "error: " + url.error().message();
-  return std::string(url->tls ? "https" : "http") + " " + url->host + " " + std::to_string(url->port) +
-         " " + url->path + " " + url->user + " " + url->password;
+  return std::string(url->tls ? "https" : "http") + " " + url->host + " " +
+         std::to_string(url->port) + " " + url->path + " " + url->user + " " + url->password;
 }
 
 TEST(Url, IsTakenApart) {
@@ -85,7 +85,8 @@ TEST(Url, NonsenseIsAnErrorThatSaysWhy) {
 }
 
 TEST(Url, WritesItself) {
-  for (const std::string text : {"http://h/", "https://h/a?b", "http://h:8080/", "http://[::1]:1/x"}) {
+  for (const std::string text :
+       {"http://h/", "https://h/a?b", "http://h:8080/", "http://[::1]:1/x"}) {
     EXPECT_EQ(Url::Parse(text)->ToString(), text);
   }
   EXPECT_EQ(Url::Parse("http://u:p@h:80/")->ToString(), "http://h/");

@@ -11,8 +11,8 @@
 
 namespace sonde::net {
 
-/// Bytes that were received and not consumed yet. Memory is there only while it is needed: an idle connection has
-/// none. Views into it live until the next call that is not const.
+/// Bytes that were received and not consumed yet. Memory is there only while it is needed: an idle
+/// connection has none. Views into it live until the next call that is not const.
 class InputBuffer {
  public:
   std::string_view view() const { return {bytes_.get() + begin_, end_ - begin_}; }

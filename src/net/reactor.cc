@@ -1,15 +1,15 @@
 #include "net/reactor.h"
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <ctime>
 #include <utility>
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "net/fiber_context.h"
@@ -36,7 +36,8 @@ std::int64_t DeadlineAfter(Duration timeout) {
   return NowNanos() + timeout.count() * 1'000'000;
 }
 
-// ---------------------------------------------------------------------------------------------- ready list
+// ----------------------------------------------------------------------------------------------
+// ready list
 
 void Runnable::Unqueue() {
   if (next_ == nullptr) return;
@@ -68,7 +69,8 @@ void ReadyList::RunAll() {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- timers
+// ----------------------------------------------------------------------------------------------
+// timers
 
 void Timer::Leave() {
   when_ = kNever;
@@ -146,7 +148,8 @@ void TimerQueue::SiftDown(std::size_t index) {
   Place(index, entry);
 }
 
-// ---------------------------------------------------------------------------------------------- descriptors
+// ----------------------------------------------------------------------------------------------
+// descriptors
 
 IoSource::IoSource(EventLoop::Impl& loop, int fd) : loop_(loop), fd_(fd) {
   epoll_event event{};
@@ -156,7 +159,9 @@ IoSource::IoSource(EventLoop::Impl& loop, int fd) : loop_(loop), fd_(fd) {
   if (epoll_ctl(loop.epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) peer_closed_ = broken_ = true;
 }
 
-IoSource::~IoSource() { ::close(fd_); }  // Which takes it out of epoll, too.
+IoSource::~IoSource() {
+  ::close(fd_);
+}  // Which takes it out of epoll, too.
 
 IoSource::Wait IoSource::WaitReadable(Fiber::State& fiber, std::int64_t deadline) {
   if (interrupted_) return Wait::kCancelled;
@@ -176,9 +181,12 @@ IoSource::Wait IoSource::WaitWritable(Fiber::State& fiber, std::int64_t deadline
   return static_cast<Wait>(wake);
 }
 
-static_assert(static_cast<int>(IoSource::Wait::kReady) == static_cast<int>(Fiber::State::Wake::kReady));
-static_assert(static_cast<int>(IoSource::Wait::kTimeout) == static_cast<int>(Fiber::State::Wake::kTimeout));
-static_assert(static_cast<int>(IoSource::Wait::kCancelled) == static_cast<int>(Fiber::State::Wake::kCancelled));
+static_assert(static_cast<int>(IoSource::Wait::kReady) ==
+              static_cast<int>(Fiber::State::Wake::kReady));
+static_assert(static_cast<int>(IoSource::Wait::kTimeout) ==
+              static_cast<int>(Fiber::State::Wake::kTimeout));
+static_assert(static_cast<int>(IoSource::Wait::kCancelled) ==
+              static_cast<int>(Fiber::State::Wake::kCancelled));
 
 void IoSource::Interrupt() {
   interrupted_ = true;
@@ -203,11 +211,16 @@ void IoSource::HandleEvents(std::uint32_t events) {
   }
 }
 
-// ---------------------------------------------------------------------------------------------- mailbox
+// ----------------------------------------------------------------------------------------------
+// mailbox
 
-Mailbox::Mailbox() : wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) { CHECK(wake_fd_ >= 0); }
+Mailbox::Mailbox() : wake_fd_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+  CHECK(wake_fd_ >= 0);
+}
 
-Mailbox::~Mailbox() { ::close(wake_fd_); }
+Mailbox::~Mailbox() {
+  ::close(wake_fd_);
+}
 
 bool Mailbox::Post(std::function<void()> fn) {
   MutexLock lock(mutex_);
@@ -222,7 +235,8 @@ bool Mailbox::Post(std::function<void()> fn) {
   return true;
 }
 
-// ---------------------------------------------------------------------------------------------- fibers
+// ----------------------------------------------------------------------------------------------
+// fibers
 
 namespace {
 
@@ -272,7 +286,9 @@ void Fiber::State::Cancel() {
   if (cancellable) Resume(Wake::kCancelled);
 }
 
-void Fiber::State::OnTimer() { Resume(Wake::kTimeout); }
+void Fiber::State::OnTimer() {
+  Resume(Wake::kTimeout);
+}
 
 void Fiber::State::Run() {
   DCHECK(loop.current == nullptr);
@@ -282,7 +298,8 @@ void Fiber::State::Run() {
   if (finished) loop.FinishFiber(*this);
 }
 
-// ---------------------------------------------------------------------------------------------- the loop
+// ----------------------------------------------------------------------------------------------
+// the loop
 
 EventLoop::Impl::Impl(EventLoop& owner_loop, const char* thread_name)
     : owner(owner_loop),
@@ -317,7 +334,8 @@ void EventLoop::Impl::Loop(const std::string& thread_name) {
     mailbox->closed_ = true;
     batch_.swap(mailbox->posted_);
   }
-  // What was posted too late still runs, and finds the loop stopping: a Spawn marks its handle as done.
+  // What was posted too late still runs, and finds the loop stopping: a Spawn marks its handle as
+  // done.
   for (const auto& fn : batch_) {
     fn();
   }
@@ -363,7 +381,8 @@ void EventLoop::Impl::Poll(std::int64_t now) {
   CHECK(n >= 0 || errno == EINTR);
   for (int i = 0; i < n; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
-    if (event.data.ptr != nullptr) static_cast<IoSource*>(event.data.ptr)->HandleEvents(event.events);
+    if (event.data.ptr != nullptr)
+      static_cast<IoSource*>(event.data.ptr)->HandleEvents(event.events);
   }
 }
 
@@ -433,7 +452,8 @@ void EventLoop::Impl::Stop() {
 }
 
 void EventLoop::Impl::AtStop(std::weak_ptr<void> of, std::function<void()> fn) {
-  // Clients and servers come and go with the configuration; what they left is swept when the list would grow.
+  // Clients and servers come and go with the configuration; what they left is swept when the list
+  // would grow.
   if (at_stop_.size() == at_stop_.capacity()) {
     std::erase_if(at_stop_, [](const StopHook& hook) { return hook.owner.expired(); });
   }

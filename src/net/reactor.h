@@ -14,10 +14,11 @@
 
 // The inside of a loop: epoll, timers, the ready list and the fibers. Only net/ includes this file.
 //
-// One turn of a loop: (1) epoll_wait; (2) every event is turned into flags and into entries of the ready list, and no
-// other code runs, so no event can meet an object that an earlier event destroyed; (3) timers that are due run;
-// (4) what is ready runs: fibers, connections, posted functions. Everything here belongs to the loop's thread except
-// the Mailbox. docs/decisions/0020-own-reactor.md says why this is not Boost.Asio.
+// One turn of a loop: (1) epoll_wait; (2) every event is turned into flags and into entries of the
+// ready list, and no other code runs, so no event can meet an object that an earlier event
+// destroyed; (3) timers that are due run; (4) what is ready runs: fibers, connections, posted
+// functions. Everything here belongs to the loop's thread except the Mailbox.
+// docs/decisions/0020-own-reactor.md says why this is not Boost.Asio.
 
 namespace sonde::net {
 
@@ -67,8 +68,9 @@ class ReadyList {
 
 class TimerQueue;
 
-/// Calls OnTimer once the time has come. Arming to a later time and disarming cost one store: the queue keeps the old
-/// entry and looks again when it comes up, since nearly all timeouts never fire.
+/// Calls OnTimer once the time has come. Arming to a later time and disarming cost one store: the
+/// queue keeps the old entry and looks again when it comes up, since nearly all timeouts never
+/// fire.
 class Timer {
  public:
   explicit Timer(TimerQueue& queue) : queue_(queue) {}
@@ -119,8 +121,9 @@ class TimerQueue {
 
 /// A file descriptor in the loop's epoll, edge-triggered. Owns the descriptor.
 ///
-/// `readable` and `writable` mean "worth a try": an event sets them, a call that says EAGAIN (or that took less than
-/// it could) clears them. So a socket costs one epoll_ctl in its life, and no read that is bound to fail.
+/// `readable` and `writable` mean "worth a try": an event sets them, a call that says EAGAIN (or
+/// that took less than it could) clears them. So a socket costs one epoll_ctl in its life, and no
+/// read that is bound to fail.
 class IoSource {
  public:
   IoSource(EventLoop::Impl& loop, int fd);
@@ -143,7 +146,9 @@ class IoSource {
   bool peer_closed() const { return peer_closed_; }
   /// Broken: no byte can be sent either.
   bool broken() const { return broken_; }
-  void ClearReadable() { readable_ = peer_closed_; }  // After FIN there is the end of file to be read.
+  void ClearReadable() {
+    readable_ = peer_closed_;
+  }  // After FIN there is the end of file to be read.
   void ClearWritable() { writable_ = broken_; }
   bool writable() const { return writable_; }
 
@@ -169,7 +174,8 @@ class IoSource {
   Runnable* on_peer_closed_ = nullptr;
 };
 
-/// How other threads reach a loop. Shared by the loop and by everything that may outlive it. Thread-safe.
+/// How other threads reach a loop. Shared by the loop and by everything that may outlive it.
+/// Thread-safe.
 class Mailbox {
  public:
   Mailbox();
@@ -191,7 +197,8 @@ class Mailbox {
 
 class FiberContext;
 
-/// What a FiberHandle and the fiber share. `state` is touched on the loop's thread only, and null once it is done.
+/// What a FiberHandle and the fiber share. `state` is touched on the loop's thread only, and null
+/// once it is done.
 struct FiberHandle::Shared {
   explicit Shared(std::shared_ptr<Mailbox> m) : mailbox(std::move(m)) {}
   const std::shared_ptr<Mailbox> mailbox;
@@ -201,14 +208,15 @@ struct FiberHandle::Shared {
   bool done GUARDED_BY(mutex) = false;
 };
 
-/// A fiber: a stack, and what runs on it. States are reused: when a body returns, the stack waits for the next one, so
-/// that starting a fiber costs a context switch and no allocation.
+/// A fiber: a stack, and what runs on it. States are reused: when a body returns, the stack waits
+/// for the next one, so that starting a fiber costs a context switch and no allocation.
 struct Fiber::State final : Runnable, Timer {
   explicit State(EventLoop::Impl& loop_impl);
   ~State() override;
 
   enum class Wake : unsigned char { kReady, kTimeout, kCancelled };
-  /// Leaves the stack until Resume, the deadline, or a cancellation (if `cancellable`). Only from this fiber.
+  /// Leaves the stack until Resume, the deadline, or a cancellation (if `cancellable`). Only from
+  /// this fiber.
   Wake Suspend(std::int64_t deadline, bool cancellable = true);
   /// Makes a suspended fiber ready to continue with `wake`. The first reason wins.
   void Resume(Wake wake);
@@ -237,15 +245,16 @@ struct EventLoop::Impl {
   void Loop(const std::string& thread_name);
   void Stop();
 
-  /// Starts a fiber from the loop's thread; it runs in this turn or the next. Null if the loop is stopping.
+  /// Starts a fiber from the loop's thread; it runs in this turn or the next. Null if the loop is
+  /// stopping.
   Fiber::State* StartFiber(std::function<void(Fiber&)> body,
                            std::shared_ptr<FiberHandle::Shared> shared = nullptr);
   /// Enters a fiber that was just started, instead of at its turn. From the loop's own stack only.
   static void RunNow(Fiber::State& state);
   void FinishFiber(Fiber::State& state);
 
-  /// Runs `fn` on the loop's thread after the last fiber has returned, if `of` is still alive then (and keeps it
-  /// alive meanwhile). Loop thread only.
+  /// Runs `fn` on the loop's thread after the last fiber has returned, if `of` is still alive then
+  /// (and keeps it alive meanwhile). Loop thread only.
   void AtStop(std::weak_ptr<void> of, std::function<void()> fn);
   /// "Sun, 06 Nov 1994 08:49:37 GMT", made once a second.
   std::string_view HttpDate();

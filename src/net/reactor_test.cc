@@ -89,8 +89,8 @@ TEST(ReadyList, RunsInOrderAndForgetsWhatIsDestroyed) {
   auto b = std::make_unique<Note>(log, 'b');
   Note c(log, 'c');
   a.then = [&] {
-    b.reset();      // Off the list while the list runs.
-    list.Push(a);   // In the next round.
+    b.reset();     // Off the list while the list runs.
+    list.Push(a);  // In the next round.
   };
   list.Push(a);
   list.Push(*b);
@@ -139,15 +139,17 @@ TEST(Resolver, AsksOncePerNameAndRemembers) {
   EXPECT_EQ(lookups, 1);
   std::string message;
   loop.Spawn([&](Fiber& fiber) {
-    auto& resolver = loop.impl().resolver();
-    EXPECT_EQ(resolver.Resolve(fiber, "engine", 9000, kNever)->front().port(), 9000);
-    for (int i = 0; i < 3; ++i) {
-      const auto found = resolver.Resolve(fiber, "missing", 1, kNever);
-      message = found ? "found" : found.error().message();
-    }
-    EXPECT_EQ(resolver.Resolve(fiber, "LOCALHOST", 5, kNever)->front().ToString(), "127.0.0.1:5");
-    EXPECT_EQ(resolver.Resolve(fiber, "::1", 5, kNever)->front().ToString(), "[::1]:5");
-  }).Join();
+        auto& resolver = loop.impl().resolver();
+        EXPECT_EQ(resolver.Resolve(fiber, "engine", 9000, kNever)->front().port(), 9000);
+        for (int i = 0; i < 3; ++i) {
+          const auto found = resolver.Resolve(fiber, "missing", 1, kNever);
+          message = found ? "found" : found.error().message();
+        }
+        EXPECT_EQ(resolver.Resolve(fiber, "LOCALHOST", 5, kNever)->front().ToString(),
+                  "127.0.0.1:5");
+        EXPECT_EQ(resolver.Resolve(fiber, "::1", 5, kNever)->front().ToString(), "[::1]:5");
+      })
+      .Join();
   EXPECT_EQ(message, "look up missing: no such name");
   EXPECT_EQ(lookups, 2);  // The failure is remembered, too.
 }
@@ -174,8 +176,13 @@ TEST(Resolver, WaitingCanBeCancelledAndTimesOut) {
     first = loop.impl().resolver().Resolve(fiber, "slow", 1, kNever).error().kind();
   });
   loop.Spawn([&](Fiber& fiber) {
-    second = loop.impl().resolver().Resolve(fiber, "slow", 1, DeadlineAfter(Duration(1))).error().kind();
-  }).Join();
+        second = loop.impl()
+                     .resolver()
+                     .Resolve(fiber, "slow", 1, DeadlineAfter(Duration(1)))
+                     .error()
+                     .kind();
+      })
+      .Join();
   waiting.Cancel();
   waiting.Join();
   EXPECT_EQ(first, ErrorKind::kCancelled);

@@ -1,15 +1,15 @@
 #include "net/resolver.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <pthread.h>
-
 #include <algorithm>
 #include <cstring>
 #include <ctime>
 #include <deque>
 #include <functional>
 #include <utility>
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pthread.h>
 
 #include "base/check.h"
 #include "base/mutex.h"
@@ -86,8 +86,8 @@ std::string Address::ToString() const {
   return (is_v4 ? std::string(text) : "[" + std::string(text) + "]") + ":" + std::to_string(port());
 }
 
-/// A queue of look-ups and the threads that do them. Kept alive by each of them, so that one that hangs in
-/// getaddrinfo can be left behind.
+/// A queue of look-ups and the threads that do them. Kept alive by each of them, so that one that
+/// hangs in getaddrinfo can be left behind.
 struct Resolver::Threads {
   Mutex mutex;
   CondVar changed;
@@ -214,7 +214,8 @@ Result<std::vector<Address>> Resolver::Resolve(Fiber& fiber, const std::string& 
   DropOld(now);
   const auto it = entries_.find(host);
   std::shared_ptr<Entry> entry = it == entries_.end() ? nullptr : it->second;
-  const bool fresh = entry != nullptr && !entry->addresses.empty() && now - entry->answered < kFresh;
+  const bool fresh =
+      entry != nullptr && !entry->addresses.empty() && now - entry->answered < kFresh;
   const bool failed_just_now =
       entry != nullptr && !entry->failure.empty() && now - entry->failed < kFailureFresh;
   if (!fresh && !failed_just_now) {

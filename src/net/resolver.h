@@ -1,8 +1,5 @@
 #pragma once
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -10,6 +7,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 
 #include "base/result.h"
 #include "net/event_loop.h"
@@ -35,11 +35,13 @@ struct Address {
   std::string ToString() const;
 };
 
-/// What getaddrinfo knows, asked on threads of its own, and remembered for 30 s; a failure for 1 s. While the name
-/// service fails, an answer of the last 5 minutes is used. Literals and "localhost" need no look-up.
+/// What getaddrinfo knows, asked on threads of its own, and remembered for 30 s; a failure for 1 s.
+/// While the name service fails, an answer of the last 5 minutes is used. Literals and "localhost"
+/// need no look-up.
 ///
-/// Owned by a loop and used on its thread only. Its threads start with the first look-up. Destroying it waits at most
-/// a second for a look-up that hangs, and then leaves that thread behind: getaddrinfo cannot be interrupted.
+/// Owned by a loop and used on its thread only. Its threads start with the first look-up.
+/// Destroying it waits at most a second for a look-up that hangs, and then leaves that thread
+/// behind: getaddrinfo cannot be interrupted.
 class Resolver {
  public:
   /// Replaces getaddrinfo in tests. Runs on a thread of the resolver.

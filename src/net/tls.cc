@@ -1,7 +1,5 @@
 #include "net/tls.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -13,6 +11,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <sys/socket.h>
 
 #include "base/check.h"
 #include "base/quote.h"
@@ -30,9 +29,9 @@ struct TlsContext::Impl : std::enable_shared_from_this<TlsContext::Impl> {
   SSL_CTX* context = nullptr;
   BIO_METHOD* bio_method = nullptr;
   bool server = false;
-  bool verify = true;                      // Clients: check the server's certificate and name.
-  std::string server_name;                 // Clients: instead of the URL's host.
-  std::vector<std::string> allowed_sans;   // Servers.
+  bool verify = true;                     // Clients: check the server's certificate and name.
+  std::string server_name;                // Clients: instead of the URL's host.
+  std::vector<std::string> allowed_sans;  // Servers.
 };
 
 namespace {
@@ -53,8 +52,9 @@ Error BadFile(const char* what, const std::string& path) {
   return Error(ErrorKind::kInvalid, std::string(what) + " " + path + ": " + OpenSslError());
 }
 
-// ---------------------------------------------------------------------------------------------- BIO on an IoSource
-// OpenSSL's own socket BIO would raise SIGPIPE, and would not keep our readable and writable flags.
+// ----------------------------------------------------------------------------------------------
+// BIO on an IoSource OpenSSL's own socket BIO would raise SIGPIPE, and would not keep our readable
+// and writable flags.
 
 int BioWrite(BIO* bio, const char* bytes, int size) {
   auto& source = *static_cast<IoSource*>(BIO_get_data(bio));
@@ -106,7 +106,9 @@ int BioCreate(BIO* bio) {
   return 1;
 }
 
-int NoPassphrase(char*, int, int, void*) { return 0; }  // Never ask on the terminal.
+int NoPassphrase(char*, int, int, void*) {
+  return 0;
+}  // Never ask on the terminal.
 
 int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in,
                unsigned in_size, void*) {
@@ -120,7 +122,8 @@ int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_size, const u
   return SSL_TLSEXT_ERR_OK;
 }
 
-// ---------------------------------------------------------------------------------------------- contexts
+// ----------------------------------------------------------------------------------------------
+// contexts
 
 Result<std::shared_ptr<TlsContext::Impl>> NewContext(bool server) {
   auto impl = std::make_shared<TlsContext::Impl>();
@@ -158,7 +161,8 @@ Status SetVersions(SSL_CTX* context, const std::string& min_version,
   const int min = min_version.empty() ? TLS1_2_VERSION : TRY(VersionNumber(min_version));
   const int max = max_version.empty() ? 0 : TRY(VersionNumber(max_version));
   if (max != 0 && max < min) {
-    return Error(ErrorKind::kInvalid, "TLS: max_version " + max_version + " is older than min_version");
+    return Error(ErrorKind::kInvalid,
+                 "TLS: max_version " + max_version + " is older than min_version");
   }
   SSL_CTX_set_min_proto_version(context, min);
   SSL_CTX_set_max_proto_version(context, max);
@@ -289,13 +293,14 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Server(const TlsServerOpti
     }
     // Clients choose their certificate by the names of the CAs that the server accepts.
     SSL_CTX_set_client_CA_list(context, SSL_load_client_CA_file(options.client_ca_file.c_str()));
-    SSL_CTX_set_verify(context,
-                       SSL_VERIFY_PEER | (options.require_client_certificate
-                                              ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-                                              : 0),
-                       nullptr);
+    SSL_CTX_set_verify(
+        context,
+        SSL_VERIFY_PEER |
+            (options.require_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        nullptr);
   } else if (options.require_client_certificate) {
-    return Error(ErrorKind::kInvalid, "TLS: client certificates are required, but there is no client CA");
+    return Error(ErrorKind::kInvalid,
+                 "TLS: client certificates are required, but there is no client CA");
   }
   static constexpr unsigned char kSessionContext[] = "sonde";
   SSL_CTX_set_session_id_context(context, kSessionContext, sizeof(kSessionContext) - 1);
@@ -309,13 +314,13 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Client(const TlsClientOpti
   SSL_CTX* context = impl->context;
   TRY(SetVersions(context, options.min_version, options.max_version));
   if (options.certificate_file.empty() != options.key_file.empty()) {
-    return Error(ErrorKind::kInvalid, "TLS: a client certificate needs both a certificate file and a key file");
+    return Error(ErrorKind::kInvalid,
+                 "TLS: a client certificate needs both a certificate file and a key file");
   }
   if (!options.certificate_file.empty()) {
     TRY(UseCertificate(context, options.certificate_file, options.key_file));
   }
-  if (!options.ca_file.empty() &&
-      SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1) {
+  if (!options.ca_file.empty() && SSL_CTX_load_verify_file(context, options.ca_file.c_str()) != 1) {
     return BadFile("CA", options.ca_file);
   }
   if (!options.ca_pem.empty()) TRY(UseCaPem(context, options.ca_pem));
@@ -328,7 +333,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::Client(const TlsClientOpti
   return std::make_shared<const TlsContext>(std::move(impl));
 }
 
-// ---------------------------------------------------------------------------------------------- sessions
+// ----------------------------------------------------------------------------------------------
+// sessions
 
 struct TlsSession::Impl {
   explicit Impl(std::shared_ptr<const TlsContext::Impl> shared_context)
@@ -413,7 +419,8 @@ IoAttempt TlsSession::Handshake() {
   if (attempt.kind == IoAttempt::Kind::kMoved && !allowed.empty()) {
     const X509* certificate = SSL_get0_peer_certificate(impl_->ssl);
     if (certificate == nullptr || !HasAllowedSan(certificate, allowed)) {
-      return {IoAttempt::Kind::kFailed, 0, "the client's certificate has no allowed alternative name"};
+      return {IoAttempt::Kind::kFailed, 0,
+              "the client's certificate has no allowed alternative name"};
     }
   }
   return attempt;
@@ -422,8 +429,8 @@ IoAttempt TlsSession::Handshake() {
 IoAttempt TlsSession::Read(char* to, std::size_t size) {
   ERR_clear_error();
   errno = 0;
-  IoAttempt attempt =
-      impl_->FromResult(SSL_read(impl_->ssl, to, static_cast<int>(std::min<std::size_t>(size, 1U << 30))));
+  IoAttempt attempt = impl_->FromResult(
+      SSL_read(impl_->ssl, to, static_cast<int>(std::min<std::size_t>(size, 1U << 30))));
   if (attempt.kind == IoAttempt::Kind::kFailed) impl_->failed = true;
   return attempt;
 }
@@ -431,13 +438,15 @@ IoAttempt TlsSession::Read(char* to, std::size_t size) {
 IoAttempt TlsSession::Write(std::string_view bytes) {
   ERR_clear_error();
   errno = 0;
-  IoAttempt attempt = impl_->FromResult(
-      SSL_write(impl_->ssl, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), 1U << 30))));
+  IoAttempt attempt = impl_->FromResult(SSL_write(
+      impl_->ssl, bytes.data(), static_cast<int>(std::min<std::size_t>(bytes.size(), 1U << 30))));
   if (attempt.kind == IoAttempt::Kind::kFailed) impl_->failed = true;
   return attempt;
 }
 
-bool TlsSession::HasPending() const { return SSL_has_pending(impl_->ssl) == 1; }
+bool TlsSession::HasPending() const {
+  return SSL_has_pending(impl_->ssl) == 1;
+}
 
 void TlsSession::SendClose() {
   if (impl_->failed || SSL_in_init(impl_->ssl) != 0) return;

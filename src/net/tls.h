@@ -12,13 +12,15 @@ namespace sonde::net {
 struct TlsServerOptions {
   std::string certificate_file = {};
   std::string key_file = {};
-  std::string client_ca_file = {};      ///< Empty: clients need no certificate.
+  std::string client_ca_file = {};  ///< Empty: clients need no certificate.
   bool require_client_certificate = false;
   std::string min_version = "TLS12";  ///< TLS10 … TLS13.
   std::string max_version = {};       ///< Empty: the newest.
-  std::vector<std::string> cipher_suites = {};      ///< IANA names (TLS 1.2 and older); empty: the library's choice.
+  std::vector<std::string> cipher_suites =
+      {};  ///< IANA names (TLS 1.2 and older); empty: the library's choice.
   std::vector<std::string> curve_preferences = {};  ///< CurveP256, CurveP384, CurveP521, X25519.
-  /// If not empty, a client's certificate must carry one of these as DNS name, address, e-mail or URI.
+  /// If not empty, a client's certificate must carry one of these as DNS name, address, e-mail or
+  /// URI.
   std::vector<std::string> client_allowed_sans = {};
 
   bool operator==(const TlsServerOptions&) const = default;
@@ -30,7 +32,7 @@ struct TlsClientOptions {
   std::string ca_pem = {};            ///< Inline instead of a file.
   std::string certificate_file = {};  ///< Empty: none.
   std::string key_file = {};
-  std::string server_name = {};       ///< Empty: the URL's host.
+  std::string server_name = {};  ///< Empty: the URL's host.
   bool insecure_skip_verify = false;
   std::string min_version = {};
   std::string max_version = {};

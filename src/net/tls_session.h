@@ -40,7 +40,8 @@ class TlsSession {
   IoAttempt Handshake();
   IoAttempt Read(char* to, std::size_t size);
   IoAttempt Write(std::string_view bytes);
-  /// Bytes that have been received but not read yet; the descriptor will not become readable for them.
+  /// Bytes that have been received but not read yet; the descriptor will not become readable for
+  /// them.
   bool HasPending() const;
   /// Tells the peer that nothing more will come; at best, as nobody waits for it.
   void SendClose();

@@ -9,11 +9,12 @@
 #include <string>
 #include <vector>
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include "base/clock.h"
 #include "net/http_client.h"
@@ -44,8 +45,8 @@ void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& v
 }
 
 /// A certificate for `names` ("DNS:x,IP:y"), signed by `issuer` (itself if null, and then a CA).
-Identity MakeIdentity(const std::string& common_name, const std::string& names, const Identity* issuer,
-                      long valid_seconds = 3600) {
+Identity MakeIdentity(const std::string& common_name, const std::string& names,
+                      const Identity* issuer, long valid_seconds = 3600) {
   static long serial = 1;
   Identity identity;
   X509* x509 = X509_new();
@@ -56,10 +57,13 @@ Identity MakeIdentity(const std::string& common_name, const std::string& names, 
   X509_gmtime_adj(X509_getm_notAfter(x509), valid_seconds);
   X509_set_pubkey(x509, identity.key.get());
   X509_NAME* subject = X509_get_subject_name(x509);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1, 0);
+  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
+                             reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
+                             0);
   X509* signer = issuer == nullptr ? x509 : issuer->certificate.get();
   X509_set_issuer_name(x509, X509_get_subject_name(signer));
-  AddExtension(x509, signer, NID_basic_constraints, issuer == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
+  AddExtension(x509, signer, NID_basic_constraints,
+               issuer == nullptr ? "critical,CA:TRUE" : "CA:FALSE");
   if (!names.empty()) AddExtension(x509, signer, NID_subject_alt_name, names);
   X509_sign(x509, issuer == nullptr ? identity.key.get() : issuer->key.get(), EVP_sha256());
   return identity;
@@ -68,7 +72,8 @@ Identity MakeIdentity(const std::string& common_name, const std::string& names, 
 class TlsTest : public ::testing::Test {
  protected:
   TlsTest() {
-    dir_ = std::filesystem::temp_directory_path() / ("sonde_tls_test_" + std::to_string(::getpid()));
+    dir_ =
+        std::filesystem::temp_directory_path() / ("sonde_tls_test_" + std::to_string(::getpid()));
     std::filesystem::create_directories(dir_);
     Write(MakeIdentity("localhost", "DNS:localhost,IP:127.0.0.1", &ca_), "server");
     Write(MakeIdentity("client", "DNS:scraper", &ca_), "client");
@@ -101,14 +106,17 @@ class TlsTest : public ::testing::Test {
     if (!handler) {
       handler = [](Fiber&, HttpRequest& request, HttpResponse& response) {
         auto body = request.ReadBody(50'000'000);
-        if (body) static_cast<void>(response.Reply(200, "application/octet-stream", *std::move(body)).ok());
+        if (body)
+          static_cast<void>(response.Reply(200, "application/octet-stream", *std::move(body)).ok());
       };
     }
-    server_ = std::make_unique<HttpServer>(loops_, HttpServerOptions{.header_timeout = Duration(5'000), .tls = *tls},
-                                           std::move(handler), Logger(sink_, clock_), registry_, "tls");
+    server_ = std::make_unique<HttpServer>(
+        loops_, HttpServerOptions{.header_timeout = Duration(5'000), .tls = *tls},
+        std::move(handler), Logger(sink_, clock_), registry_, "tls");
     ASSERT_TRUE(server_->Start({"127.0.0.1", 0}));
   }
-  std::string Ask(const TlsClientOptions& options, const std::string& host = "localhost", const std::string& body = "hello") {
+  std::string Ask(const TlsClientOptions& options, const std::string& host = "localhost",
+                  const std::string& body = "hello") {
     auto tls = TlsContext::Client(options);
     if (!tls) return "context: " + tls.error().message();
     client_ = std::make_unique<HttpClient>(HttpClientOptions{.tls = *tls}, registry_, "tls");
@@ -120,9 +128,11 @@ class TlsTest : public ::testing::Test {
     request.url.host = host;
     request.url.port = server_->port();
     std::optional<Result<HttpClient::Reply>> reply;
-    loops_.at(0).Spawn([&](Fiber& fiber) {
-      reply.emplace(client_->Fetch(fiber, request, 50'000'000, Duration(20'000)));
-    }).Join();
+    loops_.at(0)
+        .Spawn([&](Fiber& fiber) {
+          reply.emplace(client_->Fetch(fiber, request, 50'000'000, Duration(20'000)));
+        })
+        .Join();
     if (!*reply) return "error: " + reply->error().message();
     return std::to_string((*reply)->status) + " " + (*reply)->body;
   }
@@ -141,8 +151,12 @@ TEST_F(TlsTest, ATrustedServerIsTalkedTo) {
   StartServer(ServerOptions());
   EXPECT_EQ(Ask({.ca_file = File("ca.crt")}), "200 hello");
   EXPECT_EQ(AskAgain("localhost", "again"), "200 again");
-  EXPECT_EQ(registry_.GetCounter("sonde_http_client_connections_opened_total", "", {{"client", "tls"}}).value(), 1);
-  EXPECT_EQ(Ask({.ca_file = File("ca.crt")}, "127.0.0.1"), "200 hello");  // By the address in the certificate.
+  EXPECT_EQ(
+      registry_.GetCounter("sonde_http_client_connections_opened_total", "", {{"client", "tls"}})
+          .value(),
+      1);
+  EXPECT_EQ(Ask({.ca_file = File("ca.crt")}, "127.0.0.1"),
+            "200 hello");  // By the address in the certificate.
   std::ifstream in(File("ca.crt"));
   const std::string pem((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   EXPECT_EQ(Ask({.ca_pem = pem}), "200 hello");
@@ -182,19 +196,21 @@ TEST_F(TlsTest, StreamsAndDisconnects) {
   });
   auto tls = TlsContext::Client({.ca_file = File("ca.crt")});
   client_ = std::make_unique<HttpClient>(HttpClientOptions{.tls = *tls}, registry_, "tls");
-  loops_.at(0).Spawn([&](Fiber& fiber) {
-    HttpClientRequest request;
-    request.url = *Url::Parse("https://localhost:" + std::to_string(server_->port()) + "/");
-    auto response = client_->Send(fiber, request);
-    ASSERT_TRUE(response) << response.error().message();
-    std::string got;
-    while (got.size() < 12) {
-      const auto piece = (*response)->ReadSome(fiber);
-      ASSERT_TRUE(piece);
-      got += *piece;
-    }
-    EXPECT_THAT(got, StartsWith("ticktick"));
-  }).Join();
+  loops_.at(0)
+      .Spawn([&](Fiber& fiber) {
+        HttpClientRequest request;
+        request.url = *Url::Parse("https://localhost:" + std::to_string(server_->port()) + "/");
+        auto response = client_->Send(fiber, request);
+        ASSERT_TRUE(response) << response.error().message();
+        std::string got;
+        while (got.size() < 12) {
+          const auto piece = (*response)->ReadSome(fiber);
+          ASSERT_TRUE(piece);
+          got += *piece;
+        }
+        EXPECT_THAT(got, StartsWith("ticktick"));
+      })
+      .Join();
   while (!left) {
     std::this_thread::yield();
   }
@@ -206,12 +222,16 @@ TEST_F(TlsTest, ClientsMustProveWhoTheyAre) {
   options.client_ca_file = File("ca.crt");
   options.require_client_certificate = true;
   StartServer(options);
-  const TlsClientOptions with{.ca_file = File("ca.crt"), .certificate_file = File("client.crt"), .key_file = File("client.key")};
+  const TlsClientOptions with{.ca_file = File("ca.crt"),
+                              .certificate_file = File("client.crt"),
+                              .key_file = File("client.key")};
   EXPECT_EQ(Ask(with), "200 hello");
   EXPECT_THAT(Ask({.ca_file = File("ca.crt")}), StartsWith("error: "));
   const Identity stranger_ca = MakeIdentity("Other CA", "", nullptr);
   Write(MakeIdentity("stranger", "", &stranger_ca), "stranger");
-  EXPECT_THAT(Ask({.ca_file = File("ca.crt"), .certificate_file = File("stranger.crt"), .key_file = File("stranger.key")}),
+  EXPECT_THAT(Ask({.ca_file = File("ca.crt"),
+                   .certificate_file = File("stranger.crt"),
+                   .key_file = File("stranger.key")}),
               StartsWith("error: "));
 }
 
@@ -228,8 +248,13 @@ TEST_F(TlsTest, OnlyListedNamesAreLetIn) {
   options.require_client_certificate = true;
   options.client_allowed_sans = {"10.0.0.1", "scraper"};
   StartServer(options);
-  EXPECT_EQ(Ask({.ca_file = File("ca.crt"), .certificate_file = File("client.crt"), .key_file = File("client.key")}), "200 hello");
-  EXPECT_THAT(Ask({.ca_file = File("ca.crt"), .certificate_file = File("server.crt"), .key_file = File("server.key")}),
+  EXPECT_EQ(Ask({.ca_file = File("ca.crt"),
+                 .certificate_file = File("client.crt"),
+                 .key_file = File("client.key")}),
+            "200 hello");
+  EXPECT_THAT(Ask({.ca_file = File("ca.crt"),
+                   .certificate_file = File("server.crt"),
+                   .key_file = File("server.key")}),
               StartsWith("error: "));
 }
 
@@ -240,7 +265,8 @@ TEST_F(TlsTest, VersionsCiphersAndCurves) {
   options.curve_preferences = {"CurveP256", "X25519"};
   StartServer(options);
   EXPECT_EQ(Ask({.ca_file = File("ca.crt")}), "200 hello");
-  EXPECT_THAT(Ask({.ca_file = File("ca.crt"), .min_version = "TLS13"}), StartsWith("error: TLS handshake:"));
+  EXPECT_THAT(Ask({.ca_file = File("ca.crt"), .min_version = "TLS13"}),
+              StartsWith("error: TLS handshake:"));
 }
 
 TEST_F(TlsTest, CertificatesCanBeRenewedWhileRunning) {
@@ -249,7 +275,8 @@ TEST_F(TlsTest, CertificatesCanBeRenewedWhileRunning) {
   const Identity new_ca = MakeIdentity("New CA", "", nullptr);
   Write(MakeIdentity("localhost", "DNS:localhost", &new_ca), "renewed");
   Write(new_ca, "newca");
-  server_->SetTls(*TlsContext::Server({.certificate_file = File("renewed.crt"), .key_file = File("renewed.key")}));
+  server_->SetTls(*TlsContext::Server(
+      {.certificate_file = File("renewed.crt"), .key_file = File("renewed.key")}));
   EXPECT_EQ(AskAgain(), "200 hello");  // The open connection goes on.
   EXPECT_THAT(Ask({.ca_file = File("ca.crt")}), StartsWith("error: "));
   EXPECT_EQ(Ask({.ca_file = File("newca.crt")}), "200 hello");
@@ -260,16 +287,28 @@ TEST_F(TlsTest, PlainBytesOnATlsPortAndSlowHandshakes) {
   RawSocket socket = RawSocket::Connect(server_->port());
   socket.Send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   socket.ReadToEnd();  // Closed (with a TLS alert).
-  EXPECT_EQ(registry_.GetCounter("sonde_http_rejected_total", "", {{"server", "tls"}, {"reason", "tls_handshake"}}).value(), 1);
+  EXPECT_EQ(registry_
+                .GetCounter("sonde_http_rejected_total", "",
+                            {{"server", "tls"}, {"reason", "tls_handshake"}})
+                .value(),
+            1);
 }
 
 TEST_F(TlsTest, WrongFilesAreErrorsThatNameThem) {
-  const auto server_error = [&](const TlsServerOptions& options) { return TlsContext::Server(options).error(); };
-  EXPECT_EQ(server_error({.certificate_file = "/no/such.crt", .key_file = "/x"}).kind(), ErrorKind::kNotFound);
-  EXPECT_THAT(server_error({.certificate_file = "/no/such.crt", .key_file = "/x"}).message(), HasSubstr("/no/such.crt"));
+  const auto server_error = [&](const TlsServerOptions& options) {
+    return TlsContext::Server(options).error();
+  };
+  EXPECT_EQ(server_error({.certificate_file = "/no/such.crt", .key_file = "/x"}).kind(),
+            ErrorKind::kNotFound);
+  EXPECT_THAT(server_error({.certificate_file = "/no/such.crt", .key_file = "/x"}).message(),
+              HasSubstr("/no/such.crt"));
   std::ofstream(File("junk.pem")) << "junk";
-  EXPECT_EQ(server_error({.certificate_file = File("junk.pem"), .key_file = File("server.key")}).kind(), ErrorKind::kInvalid);
-  EXPECT_THAT(server_error({.certificate_file = File("server.crt"), .key_file = File("client.key")}).message(), HasSubstr("key values mismatch"));
+  EXPECT_EQ(
+      server_error({.certificate_file = File("junk.pem"), .key_file = File("server.key")}).kind(),
+      ErrorKind::kInvalid);
+  EXPECT_THAT(server_error({.certificate_file = File("server.crt"), .key_file = File("client.key")})
+                  .message(),
+              HasSubstr("key values mismatch"));
   TlsServerOptions options = ServerOptions();
   options.min_version = "SSL3";
   EXPECT_THAT(server_error(options).message(), HasSubstr("TLS version \"SSL3\""));
@@ -281,7 +320,8 @@ TEST_F(TlsTest, WrongFilesAreErrorsThatNameThem) {
   EXPECT_THAT(server_error(options).message(), HasSubstr("no client CA"));
   EXPECT_EQ(TlsContext::Client({.ca_file = "/no/ca"}).error().kind(), ErrorKind::kNotFound);
   EXPECT_EQ(TlsContext::Client({.ca_pem = "junk"}).error().kind(), ErrorKind::kInvalid);
-  EXPECT_EQ(TlsContext::Client({.certificate_file = File("client.crt")}).error().kind(), ErrorKind::kInvalid);
+  EXPECT_EQ(TlsContext::Client({.certificate_file = File("client.crt")}).error().kind(),
+            ErrorKind::kInvalid);
 }
 
 }  // namespace

@@ -1,16 +1,16 @@
 #include "net/transport.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <string>
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -117,7 +117,8 @@ IoAttempt Transport::TryRead(char* to, std::size_t size) {
   while (true) {
     const ssize_t n = ::recv(source_.fd(), to, size, 0);
     if (n > 0) {
-      // Less than there was room for: the queue is empty, and a new byte will be a new event (epoll(7)).
+      // Less than there was room for: the queue is empty, and a new byte will be a new event
+      // (epoll(7)).
       if (static_cast<std::size_t>(n) < size) source_.ClearReadable();
       return {Kind::kMoved, static_cast<std::size_t>(n), {}};
     }
@@ -150,8 +151,9 @@ Result<std::size_t> Transport::Read(Fiber& fiber, char* to, std::size_t size,
     if (attempt.kind == IoAttempt::Kind::kMoved) return attempt.bytes;
     if (attempt.kind == IoAttempt::Kind::kEnd) return std::size_t{0};
     if (connected_here_) {
-      // What has come is acknowledged now, not in 40 ms: a server that writes its answer in small pieces without
-      // TCP_NODELAY (Python's, for one) holds each back until the one before is acknowledged. The option does not last.
+      // What has come is acknowledged now, not in 40 ms: a server that writes its answer in small
+      // pieces without TCP_NODELAY (Python's, for one) holds each back until the one before is
+      // acknowledged. The option does not last.
       const int on = 1;
       setsockopt(source_.fd(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
     }
@@ -204,7 +206,9 @@ Status Transport::WritePlain(Fiber& fiber, std::span<const std::string_view> pie
   for (const std::string_view piece : pieces) {
     if (piece.empty()) continue;
     // sendmsg only reads what iov_base points to.
-    vectors[count++] = {const_cast<char*>(piece.data()), piece.size()};  // NOLINT(cppcoreguidelines-pro-type-const-cast): iovec's type
+    vectors[count++] = {
+        const_cast<char*>(piece.data()),
+        piece.size()};  // NOLINT(cppcoreguidelines-pro-type-const-cast): iovec's type
   }
   msghdr message{};
   message.msg_iov = vectors.data();

@@ -15,8 +15,8 @@
 
 namespace sonde::net {
 
-/// Bound to its loop's thread. Errors: kTimeout, kCancelled (the fiber was cancelled, or Interrupt was called),
-/// kUnavailable (reset, broken). After an error it is of no further use.
+/// Bound to its loop's thread. Errors: kTimeout, kCancelled (the fiber was cancelled, or Interrupt
+/// was called), kUnavailable (reset, broken). After an error it is of no further use.
 class Transport {
  public:
   /// Takes a connected, non-blocking socket.
@@ -27,7 +27,8 @@ class Transport {
   static Result<std::unique_ptr<Transport>> Connect(Fiber& fiber, const Address& address,
                                                     std::int64_t deadline);
 
-  /// Makes it a TLS connection; the context says which side. kInvalid with the reason if the peer is not trusted.
+  /// Makes it a TLS connection; the context says which side. kInvalid with the reason if the peer
+  /// is not trusted.
   Status StartTls(Fiber& fiber, const TlsContext& context, std::string_view server_name,
                   std::int64_t deadline);
 

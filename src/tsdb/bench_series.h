@@ -7,16 +7,18 @@
 #include "base/random.h"
 #include "model/labels.h"
 
-// Series as a fleet of LLM servers has them, for the benchmarks: for each pod some 470 series of 108 metrics, most of them
-// buckets of histograms; 7.5 labels and 174 bytes of label text a series.
+// Series as a fleet of LLM servers has them, for the benchmarks: for each pod some 470 series of
+// 108 metrics, most of them buckets of histograms; 7.5 labels and 174 bytes of label text a series.
 
 namespace sonde::tsdb {
 
 inline std::vector<Labels> MakeBenchSeries(std::size_t count) {
-  static constexpr const char* kModels[] = {
-      "meta-llama/Llama-3.1-70B-Instruct", "Qwen/Qwen2.5-72B-Instruct",
-      "deepseek-ai/DeepSeek-V3",           "mistralai/Mixtral-8x22B-Instruct-v0.1",
-      "google/gemma-2-27b-it",             "microsoft/Phi-3-medium-128k-instruct"};
+  static constexpr const char* kModels[] = {"meta-llama/Llama-3.1-70B-Instruct",
+                                            "Qwen/Qwen2.5-72B-Instruct",
+                                            "deepseek-ai/DeepSeek-V3",
+                                            "mistralai/Mixtral-8x22B-Instruct-v0.1",
+                                            "google/gemma-2-27b-it",
+                                            "microsoft/Phi-3-medium-128k-instruct"};
   static constexpr const char* kNamespaces[] = {"llm-prod", "llm-staging", "llm-batch", "research"};
   static constexpr const char* kHistograms[] = {
       "vllm:time_to_first_token_seconds",  "vllm:time_per_output_token_seconds",
@@ -40,12 +42,9 @@ inline std::vector<Labels> MakeBenchSeries(std::size_t count) {
     const auto put = [&](const std::string& name, const char* job, const char* extra,
                          const std::string& extra_value, bool engine) {
       if (series.size() >= count) return;
-      std::vector<LabelView> labels{{"__name__", name},
-                                    {"instance", instance},
-                                    {"job", job},
-                                    {"namespace", kNamespaces[pod % 4]},
-                                    {"pod", pod_name},
-                                    {"model_name", kModels[pod % 6]}};
+      std::vector<LabelView> labels{{"__name__", name}, {"instance", instance},
+                                    {"job", job},       {"namespace", kNamespaces[pod % 4]},
+                                    {"pod", pod_name},  {"model_name", kModels[pod % 6]}};
       if (extra != nullptr) labels.push_back({extra, extra_value});
       if (engine) labels.push_back({"engine", "0"});
       series.push_back(Labels::FromPairs(labels));
@@ -63,7 +62,8 @@ inline std::vector<Labels> MakeBenchSeries(std::size_t count) {
     }
     for (const char* histogram : kHistograms) {
       for (int bucket = 0; bucket < 24; ++bucket) {
-        put(std::string(histogram) + "_bucket", "vllm", "le", std::to_string(0.01 * (1 << bucket)), true);
+        put(std::string(histogram) + "_bucket", "vllm", "le", std::to_string(0.01 * (1 << bucket)),
+            true);
       }
       put(std::string(histogram) + "_sum", "vllm", nullptr, "", true);
       put(std::string(histogram) + "_count", "vllm", nullptr, "", true);

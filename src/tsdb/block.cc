@@ -19,7 +19,8 @@ Result<std::shared_ptr<const Block>> Block::Open(Env& env, const Env::Path& dir)
     const std::string bytes = TRY(env.ReadFile(tombstones, kMaxTombstonesBytes));
     auto map = ParseTombstones(bytes);
     if (!map) return std::move(map).error().Wrap(dir.string());
-    block->tombstones_.swap(*map);  // An assignment makes gcc 12 warn about memory that it does not free.
+    block->tombstones_.swap(
+        *map);  // An assignment makes gcc 12 warn about memory that it does not free.
   }
   block->bytes_ = TRY(DirectoryBytes(env, dir));
   return std::shared_ptr<const Block>(block);

@@ -13,8 +13,8 @@
 
 namespace sonde::tsdb {
 
-/// A block on disk, mapped. Immutable and thread-safe; stays readable when its directory is removed. Shared by the list of
-/// blocks and the queries that read it.
+/// A block on disk, mapped. Immutable and thread-safe; stays readable when its directory is
+/// removed. Shared by the list of blocks and the queries that read it.
 class Block {
  public:
   /// kCorruption (or kInvalid for meta.json) with the path if it cannot be read.

@@ -41,8 +41,8 @@ Result<BlockChunkRef> BlockChunkWriter::Write(ChunkEncoding encoding, std::strin
     file_->buffer().push_back(static_cast<char>(kVersion));
     file_->buffer().append(3, '\0');
   }
-  const BlockChunkRef ref =
-      (static_cast<BlockChunkRef>(files_ - 1) << 32) | static_cast<BlockChunkRef>(file_->position());
+  const BlockChunkRef ref = (static_cast<BlockChunkRef>(files_ - 1) << 32) |
+                            static_cast<BlockChunkRef>(file_->position());
   std::string& out = file_->buffer();
   PutUvarint(out, data.size());
   const std::size_t checked = out.size();

@@ -18,7 +18,8 @@ namespace sonde::tsdb {
 /// Where a chunk lies in a block: file index (from 0: one less than in its name) << 32 | offset.
 using BlockChunkRef = std::uint64_t;
 
-/// Writes chunks one after the other. Not thread-safe; after an error the directory is to be removed.
+/// Writes chunks one after the other. Not thread-safe; after an error the directory is to be
+/// removed.
 class BlockChunkWriter {
  public:
   /// `dir` must exist.

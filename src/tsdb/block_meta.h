@@ -51,7 +51,8 @@ inline constexpr std::string_view kOutOfOrderHint = "from-out-of-order";
 
 /// As Prometheus writes it: indented with tabs, zero counts and empty lists left out.
 std::string FormatBlockMeta(const BlockMeta& meta);
-/// kInvalid for text that is no meta.json of version 1 (or the bogus 2); members that are not known are ignored.
+/// kInvalid for text that is no meta.json of version 1 (or the bogus 2); members that are not known
+/// are ignored.
 Result<BlockMeta> ParseBlockMeta(std::string_view json);
 
 Result<BlockMeta> ReadBlockMeta(Env& env, const Env::Path& block_dir);

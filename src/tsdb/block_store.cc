@@ -35,7 +35,8 @@ Result<std::shared_ptr<const BlockList>> BlockStore::Load() {
   for (const DirEntry& entry : *entries) {
     if (!entry.is_directory || !Ulid::Parse(entry.name)) continue;
     const Env::Path path = dir_ / entry.name;
-    const auto known = std::ranges::find_if(*last_, [&](const auto& b) { return b->dir() == path; });
+    const auto known =
+        std::ranges::find_if(*last_, [&](const auto& b) { return b->dir() == path; });
     if (known != last_->end()) {
       found.push_back(*known);
       continue;

@@ -18,7 +18,8 @@ namespace sonde::tsdb {
 /// Blocks by the time at which they begin. An immutable snapshot.
 using BlockList = std::vector<std::shared_ptr<const Block>>;
 
-/// The blocks in the data directory: opens what is there and removes what is old. Used by one thread at a time.
+/// The blocks in the data directory: opens what is there and removes what is old. Used by one
+/// thread at a time.
 class BlockStore {
  public:
   /// `env` and `metrics` must outlive the store.
@@ -32,14 +33,15 @@ class BlockStore {
   /// Removes unfinished and half removed blocks of an earlier process.
   Status RemoveLeftovers();
 
-  /// Looks what blocks are there, those of other programs included. A block that cannot be read is left alone, logged once,
-  /// and not in the list. Blocks beyond the retention, and those that another one replaces, are left out of the list
-  /// and noted for RemoveDropped.
+  /// Looks what blocks are there, those of other programs included. A block that cannot be read is
+  /// left alone, logged once, and not in the list. Blocks beyond the retention, and those that
+  /// another one replaces, are left out of the list and noted for RemoveDropped.
   Result<std::shared_ptr<const BlockList>> Load();
   /// Removes the directories of what the last Load left out: after the list is in use.
   Status RemoveDropped();
 
-  /// Where the head begins, as far as the blocks say: the end of the last one that was cut from a head.
+  /// Where the head begins, as far as the blocks say: the end of the last one that was cut from a
+  /// head.
   static Timestamp EndOf(const BlockList& blocks);
 
  private:

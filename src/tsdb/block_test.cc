@@ -104,14 +104,15 @@ TEST(BlockTest, ReadsABlockOfPromtool) {
   for (const SeriesOfBlock& series : all) {
     counts[series.labels] = Samples(series).size();
   }
-  EXPECT_EQ(counts, (std::map<std::string, std::size_t>{
-                        {"dense{instance=\"b:1\"}", 1200},
-                        {"power_watts{gpu=\"0\", instance=\"a:1\"}", 477},
-                        {"single", 1},
-                        {"sparse{instance=\"b:1\"}", 10},
-                        {"special{instance=\"b:1\"}", 10},
-                        {"tokens_total{instance=\"a:1\", job=\"engine\", model=\"deepseek-v3\"}", 480},
-                        {"up{instance=\"a:1\", job=\"engine\"}", 480}}));
+  EXPECT_EQ(counts,
+            (std::map<std::string, std::size_t>{
+                {"dense{instance=\"b:1\"}", 1200},
+                {"power_watts{gpu=\"0\", instance=\"a:1\"}", 477},
+                {"single", 1},
+                {"sparse{instance=\"b:1\"}", 10},
+                {"special{instance=\"b:1\"}", 10},
+                {"tokens_total{instance=\"a:1\", job=\"engine\", model=\"deepseek-v3\"}", 480},
+                {"up{instance=\"a:1\", job=\"engine\"}", 480}}));
 }
 
 TEST(BlockTest, EncodesWhatPromtoolEncodedBitByBit) {
@@ -176,7 +177,8 @@ TEST(BlockTest, WritesTheIndexOfPromtoolByteByByte) {
   EXPECT_TRUE(*env.ReadFile(dir + "/chunks/000001", 1 << 20) == want_chunks);
   EXPECT_EQ(*env.ReadFile(dir + "/tombstones", 100),
             *posix.ReadFile(std::string(kPromtoolBlock) + "/tombstones", 100));
-  // Prometheus 2.42 still wrote label indices behind the series; everything before them is the same.
+  // Prometheus 2.42 still wrote label indices behind the series; everything before them is the
+  // same.
   const std::string want = *posix.ReadFile(std::string(kPromtoolBlock) + "/index", 1 << 20);
   const std::string got = *env.ReadFile(dir + "/index", 1 << 20);
   const std::uint64_t series_end = LoadBe64(want.data() + want.size() - kIndexTocBytes + 16);
@@ -252,16 +254,16 @@ TEST(BlockTest, ReadsIndexVersion1) {
   std::size_t found = 0;
   ASSERT_TRUE((*block)->index().ForEachName([&](std::string_view) { ++names; }).ok());
   EXPECT_GT(names, 0U);
-  ASSERT_TRUE((*block)
-                  ->index()
-                  .ForEachValue("foo", "",
-                                [&](std::string_view value, std::uint64_t) {
-                                  EXPECT_FALSE(
-                                      Select(**block, {Matcher::Equal("foo", std::string(value))})
-                                          .empty());
-                                  ++found;
-                                })
-                  .ok());
+  ASSERT_TRUE(
+      (*block)
+          ->index()
+          .ForEachValue("foo", "",
+                        [&](std::string_view value, std::uint64_t) {
+                          EXPECT_FALSE(
+                              Select(**block, {Matcher::Equal("foo", std::string(value))}).empty());
+                          ++found;
+                        })
+          .ok());
   EXPECT_EQ(found, 2U);
 }
 
@@ -270,7 +272,8 @@ TEST(BlockTest, ReadsBlocksWithTheBogusVersionsOfPrometheus21) {
       "../shared/conformance/tsdb/repair_index_version/01BZJ9WJQPWHGNC2W4J9TA62KC";
   PosixEnv env;
   if (!env.Exists(dir)) GTEST_SKIP() << dir << " is not there";
-  // Prometheus 2.1 wrote version 2 into meta.json and forgot it in the index. Both are read without changing them.
+  // Prometheus 2.1 wrote version 2 into meta.json and forgot it in the index. Both are read without
+  // changing them.
   const auto block = Block::Open(env, dir);
   ASSERT_TRUE(block.ok()) << block.error().message();
   EXPECT_EQ((*block)->index().version(), 2);

@@ -12,8 +12,8 @@
 #include "tsdb/block_meta.h"
 #include "tsdb/index_writer.h"
 
-// Making a block: everything is written into a directory of a temporary name, synced, and renamed. So a block exists whole
-// or not at all. Format: docs/formats/block.md.
+// Making a block: everything is written into a directory of a temporary name, synced, and renamed.
+// So a block exists whole or not at all. Format: docs/formats/block.md.
 
 namespace sonde::tsdb {
 
@@ -26,7 +26,8 @@ struct BlockChunk {
   std::string_view data;
 };
 
-/// Names that a block has before it is whole and while it is removed; directories so named are leftovers.
+/// Names that a block has before it is whole and while it is removed; directories so named are
+/// leftovers.
 inline constexpr std::string_view kCreationSuffix = ".tmp-for-creation";
 inline constexpr std::string_view kDeletionSuffix = ".tmp-for-deletion";
 
@@ -43,7 +44,8 @@ class BlockWriter {
 
   /// Series in the order of their labels, chunks in the order of time.
   Status AddSeries(std::span<const SymbolPair> labels, std::span<const BlockChunk> chunks);
-  /// The block exists under its name when this returns OK. The id and the counts of `meta` are filled in.
+  /// The block exists under its name when this returns OK. The id and the counts of `meta` are
+  /// filled in.
   Result<BlockMeta> Finish(BlockMeta meta);
 
   std::uint64_t samples() const { return stats_.samples; }

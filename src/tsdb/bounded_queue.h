@@ -8,7 +8,8 @@
 
 namespace sonde::tsdb {
 
-/// Hands values from one thread to another; the one that puts waits while the queue is full. Thread-safe.
+/// Hands values from one thread to another; the one that puts waits while the queue is full.
+/// Thread-safe.
 template <class T>
 class BoundedQueue {
  public:

@@ -10,8 +10,8 @@
 
 namespace sonde::tsdb {
 
-/// Collects what is written into large writes. Not thread-safe. After an error every later call fails too; the file is
-/// then half written and to be removed.
+/// Collects what is written into large writes. Not thread-safe. After an error every later call
+/// fails too; the file is then half written and to be removed.
 class BufferedFile {
  public:
   static Result<BufferedFile> Create(Env& env, const Env::Path& path);

@@ -7,7 +7,8 @@
 namespace sonde::tsdb {
 namespace {
 
-/// Keeps the `limit` largest of what it sees; equal counts by name, so that the answer does not jump.
+/// Keeps the `limit` largest of what it sees; equal counts by name, so that the answer does not
+/// jump.
 class Top {
  public:
   explicit Top(std::size_t limit) : limit_(limit) {}
@@ -55,7 +56,8 @@ Cardinality CountCardinality(const SeriesRegistry& registry, std::size_t limit) 
       const std::string_view value = PackedValue(index.packed_label(label));
       const std::uint64_t series = index.series_count(label);
       size += value.size() * series;
-      if (name.name == kMetricName && metrics.Wants(series)) metrics.Add(std::string(value), series);
+      if (name.name == kMetricName && metrics.Wants(series))
+        metrics.Add(std::string(value), series);
       if (pairs.Wants(series)) pairs.Add(name.name + "=" + std::string(value), series);
     }
     result.label_pairs += name.labels.size();

@@ -17,8 +17,8 @@ struct NamedCount {
 struct Cardinality {
   std::vector<NamedCount> series_by_metric;
   std::vector<NamedCount> values_by_label;
-  std::vector<NamedCount> bytes_by_label;     ///< Bytes of the values, counted once for each series.
-  std::vector<NamedCount> series_by_pair;     ///< "name=value".
+  std::vector<NamedCount> bytes_by_label;  ///< Bytes of the values, counted once for each series.
+  std::vector<NamedCount> series_by_pair;  ///< "name=value".
   std::uint64_t label_pairs = 0;
 };
 

@@ -10,7 +10,8 @@
 #include "base/time.h"
 #include "tsdb/options.h"
 
-// Checkpoints of the write-ahead log: what is still needed of old segments, in the same format. Format: docs/formats/wal.md.
+// Checkpoints of the write-ahead log: what is still needed of old segments, in the same format.
+// Format: docs/formats/wal.md.
 
 namespace sonde::tsdb {
 
@@ -24,15 +25,16 @@ struct CheckpointRequest {
 };
 
 struct CheckpointStats {
-  std::uint64_t series = 0;           ///< Kept.
+  std::uint64_t series = 0;  ///< Kept.
   std::uint64_t dropped_series = 0;
-  std::uint64_t samples = 0;          ///< Kept.
+  std::uint64_t samples = 0;  ///< Kept.
   std::uint64_t dropped_samples = 0;
-  std::uint64_t damaged_places = 0;   ///< What could not be read is left out.
+  std::uint64_t damaged_places = 0;  ///< What could not be read is left out.
 };
 
-/// Writes a checkpoint of the newest checkpoint and the segments after it up to `last_segment`. It is there whole or not at
-/// all. Records that this version does not read (native histograms, unknown types) are kept as they are.
+/// Writes a checkpoint of the newest checkpoint and the segments after it up to `last_segment`. It
+/// is there whole or not at all. Records that this version does not read (native histograms,
+/// unknown types) are kept as they are.
 Result<CheckpointStats> WriteCheckpoint(Env& env, const Env::Path& wal_dir,
                                         const CheckpointRequest& request);
 

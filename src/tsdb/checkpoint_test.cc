@@ -88,7 +88,8 @@ class CheckpointTest : public testing::Test {
 
 TEST_F(CheckpointTest, KeepsWhatIsStillNeeded) {
   // A histogram record that is not even read: kept byte by byte.
-  const std::string histogram = std::string(1, static_cast<char>(RecordType::kHistogramSamples)) + "xyz";
+  const std::string histogram =
+      std::string(1, static_cast<char>(RecordType::kHistogramSamples)) + "xyz";
   const std::string unknown = "\x7fwhatever";
   const std::string v2 = [] {
     std::string record(1, static_cast<char>(RecordType::kSamplesV2));
@@ -102,14 +103,13 @@ TEST_F(CheckpointTest, KeepsWhatIsStillNeeded) {
     PutBe64(record, 0);
     return record;
   }();
-  WriteSegments(0, {Series({1, 2, 3}),
-                    Samples({{1, {500}, 1}, {2, {1000}, 2}, {1, {999}, 3}, {3, {1001}, 4}}),
-                    Samples({{1, {10}, 1}}),
-                    Samples({{1, {2000}, 1}}),
-                    Tombstones({{1, {0}, {999}}, {2, {0}, {1000}}, {1, {5}, {5000}}}),
-                    Exemplar(1, 999), Exemplar(1, 1000), histogram, unknown, v2,
-                    MetadataRecord(1, "old"), MetadataRecord(1, "new"), MetadataRecord(2, "gone"),
-                    Samples({{1, {3000}, 1}})});
+  WriteSegments(
+      0,
+      {Series({1, 2, 3}), Samples({{1, {500}, 1}, {2, {1000}, 2}, {1, {999}, 3}, {3, {1001}, 4}}),
+       Samples({{1, {10}, 1}}), Samples({{1, {2000}, 1}}),
+       Tombstones({{1, {0}, {999}}, {2, {0}, {1000}}, {1, {5}, {5000}}}), Exemplar(1, 999),
+       Exemplar(1, 1000), histogram, unknown, v2, MetadataRecord(1, "old"),
+       MetadataRecord(1, "new"), MetadataRecord(2, "gone"), Samples({{1, {3000}, 1}})});
   CheckpointRequest request;
   request.last_segment = 12;
   request.min_time = {1000};
@@ -140,7 +140,8 @@ TEST_F(CheckpointTest, TheNextOneIncludesTheLast) {
   ASSERT_TRUE(WriteCheckpoint(env_, "/wal", request).ok());
   request.last_segment = 2;
   request.min_time = {1500};
-  ASSERT_TRUE(WriteCheckpoint(env_, "/wal", request).ok()) << "segments of the first are still there";
+  ASSERT_TRUE(WriteCheckpoint(env_, "/wal", request).ok())
+      << "segments of the first are still there";
   ASSERT_TRUE(RemoveBeforeCheckpoint(env_, "/wal", 2).ok());
   EXPECT_EQ(ListWalCheckpoints(env_, "/wal")->size(), 1U);
   EXPECT_EQ(ReadRecords("/wal/checkpoint.00000002"),

@@ -15,7 +15,8 @@
 #include "tsdb/options.h"
 #include "tsdb/wal_writer.h"
 
-// The way of a batch into the store: into the write-ahead log first, then into the head, then visible.
+// The way of a batch into the store: into the write-ahead log first, then into the head, then
+// visible.
 
 namespace sonde::tsdb {
 
@@ -25,13 +26,16 @@ struct CommitBatch {
   std::vector<HeadSample> samples;    ///< The same samples, for the head.
 };
 
-/// Writes batches to the log and applies them, in one order that the log, the head and a later replay share.
+/// Writes batches to the log and applies them, in one order that the log, the head and a later
+/// replay share.
 ///
-/// Threads that commit at the same time are served by one of them: it writes what all of them brought with one write (and
-/// one sync, if each commit is synced), applies it, and wakes the others. Thread-safe.
+/// Threads that commit at the same time are served by one of them: it writes what all of them
+/// brought with one write (and one sync, if each commit is synced), applies it, and wakes the
+/// others. Thread-safe.
 ///
-/// After an error nothing of the batch is visible, and what may have reached the file is cut off before anything else is
-/// written; so a full disk fails the commits while it is full, and no longer.
+/// After an error nothing of the batch is visible, and what may have reached the file is cut off
+/// before anything else is written; so a full disk fails the commits while it is full, and no
+/// longer.
 class CommitLog {
  public:
   struct Settings {
@@ -47,9 +51,11 @@ class CommitLog {
 
   /// Returns when the batch is in the log and visible, or failed.
   Status Commit(const CommitBatch& batch) EXCLUDES(queue_mutex_, wal_mutex_);
-  /// Logs series that were made and got no samples yet, and metadata; then forces the log to the disk.
+  /// Logs series that were made and got no samples yet, and metadata; then forces the log to the
+  /// disk.
   Status Flush() EXCLUDES(queue_mutex_, wal_mutex_);
-  /// Forces what was written so far to the disk, without stopping commits. `full_segments_only`: those that get no more bytes.
+  /// Forces what was written so far to the disk, without stopping commits. `full_segments_only`:
+  /// those that get no more bytes.
   Status Sync(bool full_segments_only = false) EXCLUDES(wal_mutex_);
   /// Ends the segment; returns the number of the next one.
   std::uint32_t CutSegment() EXCLUDES(wal_mutex_);

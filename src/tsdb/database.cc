@@ -39,8 +39,8 @@ Status Check(const Options& options) {
 }
 
 Status RemoveSnapshots(Env& env, const Env::Path& dir) {
-  // Prometheus's copy of its head at a shutdown. The log holds everything that is in it; and it is not true any more
-  // once we have written.
+  // Prometheus's copy of its head at a shutdown. The log holds everything that is in it; and it is
+  // not true any more once we have written.
   for (const DirEntry& entry : TRY(env.ListDir(dir))) {
     if (entry.is_directory && entry.name.starts_with("chunk_snapshot.")) {
       TRY(env.RemoveAll(dir / entry.name));
@@ -135,7 +135,9 @@ Status Database::ReplayInto(ReplayProgress* progress) {
   return OkStatus();
 }
 
-Database::~Database() { Stop(); }
+Database::~Database() {
+  Stop();
+}
 
 void Database::Start() {
   commit_thread_ = std::jthread([this](const std::stop_token& stop) { RunCommitThread(stop); });
@@ -179,8 +181,8 @@ Result<std::unique_ptr<storage::Querier>> Database::NewQuerier(Timestamp start,
     if (block->Overlaps(start, end)) seen.blocks.push_back(block);
   }
   seen.head_floor = now.head_floor;
-  return std::unique_ptr<storage::Querier>(std::make_unique<StoreQuerier>(
-      *head_, head_chunks_.get(), std::move(seen), start, end));
+  return std::unique_ptr<storage::Querier>(
+      std::make_unique<StoreQuerier>(*head_, head_chunks_.get(), std::move(seen), start, end));
 }
 
 std::unique_ptr<storage::Appender> Database::NewAppender() {
@@ -234,7 +236,8 @@ void Database::UpdateGauges() {
   metrics_.lowest_time_seconds.Set(lowest.seconds());
 }
 
-// ------------------------------------------------------------------------------------------------ maintenance
+// ------------------------------------------------------------------------------------------------
+// maintenance
 
 Status Database::DoWhatIsDue() {
   const std::size_t full = head_->full_chunks_in_memory();
@@ -251,8 +254,8 @@ Status Database::RunMaintenance() {
   metrics_.compactions_triggered.Add();
   const Status status = DoWhatIsDue();
   head_->ReclaimRetired();
-  metrics_.head_chunks_bytes.Set(static_cast<double>(
-      DirectoryBytes(env_, options_.directory / "chunks_head").value_or(0)));
+  metrics_.head_chunks_bytes.Set(
+      static_cast<double>(DirectoryBytes(env_, options_.directory / "chunks_head").value_or(0)));
   metrics_.wal_storage_bytes.Set(
       static_cast<double>(DirectoryBytes(env_, options_.directory / "wal").value_or(0)));
   UpdateGauges();
@@ -271,7 +274,8 @@ Status Database::CompactHead() {
       case Cut::Stage::kIdle:
         if (!HeadIsCompactable()) return OkStatus();
         cut_.max_time = {RangeEnd(head_->min_time(), options_.block_range.count())};
-        // From now on nothing is accepted that belongs into the block; what is on its way is waited for.
+        // From now on nothing is accepted that belongs into the block; what is on its way is waited
+        // for.
         head_->SetMinValidTime(std::max(head_->min_valid_time(), cut_.max_time.ms));
         cut_.mark = head_->guests().Mark();
         cut_.stage = Cut::Stage::kWaitForAppenders;
@@ -344,8 +348,8 @@ Status Database::TruncateHead() {
   }
   metrics_.head_chunks_removed.Add(static_cast<double>(truncation.chunks));
   metrics_.head_series_removed.Add(static_cast<double>(truncation.series));
-  const std::uint32_t first = truncation.first_chunk_file != 0 ? truncation.first_chunk_file
-                                                               : head_chunks_->current_file();
+  const std::uint32_t first =
+      truncation.first_chunk_file != 0 ? truncation.first_chunk_file : head_chunks_->current_file();
   const Status status = head_chunks_->Truncate(first);
   if (!status) metrics_.head_truncations_failed.Add();
   metrics_.head_gc_seconds.Observe(static_cast<double>(clock_.MonotonicNanos() - begin) * 1e-9);
@@ -362,8 +366,9 @@ Status Database::TruncateWal(Timestamp min_time) {
   }
   wal_truncated_to_ = min_time;
   if (segments.empty()) return OkStatus();
-  // A new segment, so that a slow log does not keep more than it needs. The last one is never part of a checkpoint, and
-  // of the others the older two thirds are: they hold what is in blocks now, mostly.
+  // A new segment, so that a slow log does not keep more than it needs. The last one is never part
+  // of a checkpoint, and of the others the older two thirds are: they hold what is in blocks now,
+  // mostly.
   const std::uint32_t first = segments.front().number;
   const std::uint32_t last = segments.back().number;
   log_->CutSegment();
@@ -377,7 +382,8 @@ Status Database::WriteWalCheckpoint(std::uint32_t first, std::uint32_t last, Tim
   const Env::Path wal_dir = options_.directory / "wal";
   const std::int64_t begin = clock_.MonotonicNanos();
   metrics_.checkpoint_creations.Add();
-  // Series records stay for series of the head, for those with samples in the log, and for what we cannot read.
+  // Series records stay for series of the head, for those with samples in the log, and for what we
+  // cannot read.
   std::erase_if(keep_until_, [&](const auto& entry) { return entry.second < min_time.ms; });
   std::vector<std::uint64_t> needed(foreign_series_.begin(), foreign_series_.end());
   for (const auto& [ref, until] : keep_until_) {
@@ -424,7 +430,8 @@ Status Database::ReloadBlocks() {
   return block_store_->RemoveDropped();
 }
 
-// ------------------------------------------------------------------------------------------------ threads
+// ------------------------------------------------------------------------------------------------
+// threads
 
 void Database::WaitFor(const std::stop_token& stop, Duration time) {
   MutexLock lock(wake_mutex_);

@@ -29,7 +29,8 @@
 #include "tsdb/replay.h"
 #include "tsdb/wal_writer.h"
 
-// The store. Its files are Prometheus's own (docs/formats/), so a directory can be moved between the two programs.
+// The store. Its files are Prometheus's own (docs/formats/), so a directory can be moved between
+// the two programs.
 //
 //   data/
 //     lock                 held while the store is open
@@ -47,17 +48,19 @@ struct HeadStats {
   Timestamp max_time;
 };
 
-/// Implements storage::Storage. Thread-safe, except for Start, Stop and RunMaintenance, which the owner calls. Queriers and
-/// appenders must be gone before the database is.
+/// Implements storage::Storage. Thread-safe, except for Start, Stop and RunMaintenance, which the
+/// owner calls. Queriers and appenders must be gone before the database is.
 ///
-/// Durability: an acknowledged commit survives the death of the process at any instant; what a power cut can take is the
-/// choice of Options::fsync. After a failed write (a full disk) commits fail with kIo until writing works again; nothing
-/// of a failed commit is visible, now or after a restart, and what was stored before is untouched.
+/// Durability: an acknowledged commit survives the death of the process at any instant; what a
+/// power cut can take is the choice of Options::fsync. After a failed write (a full disk) commits
+/// fail with kIo until writing works again; nothing of a failed commit is visible, now or after a
+/// restart, and what was stored before is untouched.
 class Database final : public storage::Storage {
  public:
-  /// Opens the directory, creating it if needed, and replays the log. Damage in the files costs what cannot be read,
-  /// counted and logged, and is no error; kUnavailable if another process has the directory, kInvalid for impossible
-  /// options. All references, and `progress` if it is not null, must outlive the database.
+  /// Opens the directory, creating it if needed, and replays the log. Damage in the files costs
+  /// what cannot be read, counted and logged, and is no error; kUnavailable if another process has
+  /// the directory, kInvalid for impossible options. All references, and `progress` if it is not
+  /// null, must outlive the database.
   static Result<std::unique_ptr<Database>> Open(Env& env, const Clock& clock, Logger logger,
                                                 instrument::Registry& registry, Options options,
                                                 ReplayProgress* progress = nullptr);
@@ -75,8 +78,9 @@ class Database final : public storage::Storage {
                                                        Timestamp end) const override;
   std::unique_ptr<storage::Appender> NewAppender() override;
 
-  /// Everything that is due: writes full chunks out, cuts blocks, truncates head and log, looks for new and old blocks.
-  /// What readers or appenders hold up is done by a later call. For tests; the thread `compact` calls it otherwise.
+  /// Everything that is due: writes full chunks out, cuts blocks, truncates head and log, looks for
+  /// new and old blocks. What readers or appenders hold up is done by a later call. For tests; the
+  /// thread `compact` calls it otherwise.
   Status RunMaintenance() EXCLUDES(maintenance_mutex_);
   /// Forces everything acknowledged so far to the disk.
   Status SyncWal() { return log_->Flush(); }

@@ -1,18 +1,18 @@
-#include "tsdb/database.h"
-
-#include <sys/resource.h>
-#include <unistd.h>
-
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <benchmark/benchmark.h>
 
 #include "tsdb/bench_series.h"
+#include "tsdb/database.h"
 
-// Times are CPU time of the whole process, the threads of the store included: MeasureProcessCPUTime.
+// Times are CPU time of the whole process, the threads of the store included:
+// MeasureProcessCPUTime.
 
 namespace sonde::tsdb {
 namespace {
@@ -166,12 +166,8 @@ void BM_Replay(benchmark::State& state) {
     state.ResumeTiming();
   }
 }
-BENCHMARK(BM_Replay)
-    ->Arg(1'000'000)
-    ->MeasureProcessCPUTime()
-    ->UseRealTime()
-    ->Iterations(3)
-    ->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_Replay)->Arg(1'000'000)->MeasureProcessCPUTime()->UseRealTime()->Iterations(3)->Unit(
+    benchmark::kMillisecond);
 
 /// Selecting and reading at a million series.
 class SelectBench : public benchmark::Fixture {

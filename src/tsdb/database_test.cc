@@ -94,8 +94,10 @@ TEST_F(DatabaseTest, SamplesAreRefusedAsInPrometheus) {
   EXPECT_EQ(appender->Append(Named("new"), {kStart + 9 * kHour - 1}, 1).error,
             AppendError::kOutOfBounds);
   EXPECT_EQ(appender->Append(Named("new"), {kStart + 9 * kHour}, 1).error, AppendError::kNone);
-  EXPECT_EQ(appender->Append({999'999}, {kStart + 10 * kHour}, 1).error, AppendError::kUnknownSeries);
-  EXPECT_EQ(appender->Append(storage::SeriesRef(), {kStart + 10 * kHour}, 1).error, AppendError::kUnknownSeries);
+  EXPECT_EQ(appender->Append({999'999}, {kStart + 10 * kHour}, 1).error,
+            AppendError::kUnknownSeries);
+  EXPECT_EQ(appender->Append(storage::SeriesRef(), {kStart + 10 * kHour}, 1).error,
+            AppendError::kUnknownSeries);
   EXPECT_EQ(appender->Append({~std::uint64_t{0}}, {0}, 1).error, AppendError::kUnknownSeries);
   EXPECT_EQ(appender->Append(LabelsView(), {kStart + 10 * kHour}, 1).error,
             AppendError::kInvalidLabels);
@@ -316,7 +318,8 @@ TEST_F(DatabaseTest, AFullDiskFailsCommitsUntilThereIsRoom) {
   EXPECT_EQ(Read().size(), 1U);
   EXPECT_EQ(Read().at("a{instance=\"a\"}").size(), 1U);
   env_.SetCapacity(~std::uint64_t{0});
-  ASSERT_TRUE(store_.Append(Named("a"), kStart + 2, 9).ok()) << "nothing of the failed ones is left";
+  ASSERT_TRUE(store_.Append(Named("a"), kStart + 2, 9).ok())
+      << "nothing of the failed ones is left";
   ASSERT_TRUE(store_.Append(Named("b"), kStart + 1, 8).ok());
   const StoreContents want = Read();
   EXPECT_EQ(want.at("a{instance=\"a\"}"), (std::vector{At(kStart, 1), At(kStart + 2, 9)}));

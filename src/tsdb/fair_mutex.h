@@ -4,8 +4,8 @@
 
 namespace sonde::tsdb {
 
-/// A readers-writer lock that serves in order of arrival: a waiting writer lets no later reader pass, so that a stream of
-/// overlapping queries cannot keep new series out.
+/// A readers-writer lock that serves in order of arrival: a waiting writer lets no later reader
+/// pass, so that a stream of overlapping queries cannot keep new series out.
 class CAPABILITY("shared_mutex") FairSharedMutex {
  public:
   void Lock() ACQUIRE() NO_THREAD_SAFETY_ANALYSIS {

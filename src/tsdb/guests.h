@@ -5,13 +5,13 @@
 #include "base/mutex.h"
 
 // Who is inside the head at the moment. Three questions are answered here:
-// which commits a reader sees (isolation), when memory that was taken out of the head can be freed, and which series
-// an appender may be about to write to. See docs/decisions/0032-isolation.md.
+// which commits a reader sees (isolation), when memory that was taken out of the head can be freed,
+// and which series an appender may be about to write to. See docs/decisions/0032-isolation.md.
 
 namespace sonde::tsdb {
 
-/// Counts commits, readers and appenders. Thread-safe; every call is a few instructions under one mutex, once a query
-/// or a batch.
+/// Counts commits, readers and appenders. Thread-safe; every call is a few instructions under one
+/// mutex, once a query or a batch.
 class Guests {
  private:
   /// In a doubly linked list in order of arrival, so that the oldest guest is at the front.
@@ -46,7 +46,8 @@ class Guests {
     Appender(const Appender&) = delete;
     Appender& operator=(const Appender&) = delete;
 
-    /// A series touched in this collection epoch or later is not collected while the appender stays.
+    /// A series touched in this collection epoch or later is not collected while the appender
+    /// stays.
     std::uint32_t epoch() const { return link_.epoch; }
 
    private:
@@ -63,14 +64,15 @@ class Guests {
   bool ReadersLeft(std::uint64_t mark) const EXCLUDES(mutex_);
   bool AppendersLeft(std::uint64_t mark) const EXCLUDES(mutex_);
 
-  /// The youngest commit that everybody inside, and everybody who comes in before the next Publish, sees.
+  /// The youngest commit that everybody inside, and everybody who comes in before the next Publish,
+  /// sees.
   std::uint64_t SeenByAll() const EXCLUDES(mutex_);
   /// Commits up to this one are seen by readers from now on. Called in order.
   void Publish(std::uint64_t commit) EXCLUDES(mutex_);
   std::uint64_t published() const EXCLUDES(mutex_);
 
-  /// Begins a collection: appenders that come from now on are of a new epoch. Returns the epoch of the oldest appender
-  /// inside; series that were touched in it or later must stay.
+  /// Begins a collection: appenders that come from now on are of a new epoch. Returns the epoch of
+  /// the oldest appender inside; series that were touched in it or later must stay.
   std::uint32_t BeginCollection() EXCLUDES(mutex_);
   std::uint32_t epoch() const EXCLUDES(mutex_);
 

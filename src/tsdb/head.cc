@@ -144,7 +144,8 @@ void Head::RestoreChunks(SeriesId id, std::span<const FullChunk> chunks) {
   Series& series = registry_[id];
   ScopedSeriesLock lock(series.lock);
   for (const FullChunk& chunk : chunks) {
-    // Another number of the same series may have brought chunks that overlap; the samples are in the log as well.
+    // Another number of the same series may have brought chunks that overlap; the samples are in
+    // the log as well.
     if (chunk.min_time().ms <= series.last_time.load(std::memory_order_relaxed)) continue;
     if (series.open != nullptr) break;
     series.full.PushBack(chunk);
@@ -212,8 +213,7 @@ std::size_t Head::CopyChunks(SeriesId id, Timestamp min_time, Timestamp max_time
     }
     out.push_back(copy);
   }
-  if (series.open != nullptr &&
-      series.last_time.load(std::memory_order_relaxed) >= min_time.ms) {
+  if (series.open != nullptr && series.last_time.load(std::memory_order_relaxed) >= min_time.ms) {
     const Timestamp open_min = series.open->min_time();
     if (open_min <= end) {
       const Timestamp last{series.last_time.load(std::memory_order_relaxed)};

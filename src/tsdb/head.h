@@ -18,8 +18,8 @@
 #include "tsdb/series_registry.h"
 #include "tsdb/tombstones.h"
 
-// The newest hours of all series, in memory. What is in here is in the write-ahead log too; the log is written by whoever
-// calls Apply, before.
+// The newest hours of all series, in memory. What is in here is in the write-ahead log too; the log
+// is written by whoever calls Apply, before.
 
 namespace sonde::tsdb {
 
@@ -38,15 +38,17 @@ struct ApplyCounts {
   std::uint64_t new_chunks = 0;
 };
 
-/// A chunk of a head series as a reader took it along: a copy of the bytes, or a place in the mapped files.
+/// A chunk of a head series as a reader took it along: a copy of the bytes, or a place in the
+/// mapped files.
 struct CopiedChunk {
   Timestamp min_time;
-  Timestamp max_time;  ///< Inclusive; samples after it are not for this reader.
-  HeadChunkRef ref = 0;    ///< 0 if `data` is set.
-  std::string_view data;   ///< With kDecodeSlackBytes behind it.
+  Timestamp max_time;     ///< Inclusive; samples after it are not for this reader.
+  HeadChunkRef ref = 0;   ///< 0 if `data` is set.
+  std::string_view data;  ///< With kDecodeSlackBytes behind it.
 };
 
-/// The series of the head and their samples. Thread-safe, with the restrictions that the functions name.
+/// The series of the head and their samples. Thread-safe, with the restrictions that the functions
+/// name.
 class Head {
  public:
   Head(ChunkRules rules, std::uint64_t max_series) : rules_(rules), registry_(max_series) {}
@@ -58,7 +60,8 @@ class Head {
   Guests& guests() { return guests_; }
   const ChunkRules& rules() const { return rules_; }
 
-  // ------------------------------------------------------------------------------------------------ time
+  // ------------------------------------------------------------------------------------------------
+  // time
 
   /// False until the first sample came.
   bool has_samples() const { return max_time() != kNoTime; }
@@ -68,33 +71,39 @@ class Head {
   /// Samples before this are refused, see AppendableFrom.
   std::int64_t min_valid_time() const { return min_valid_time_.load(std::memory_order_relaxed); }
   void SetMinValidTime(std::int64_t t) { min_valid_time_.store(t, std::memory_order_relaxed); }
-  /// The oldest time that an appender made now may append: not below what was cut into blocks, and at most half a
-  /// chunk range behind the newest sample.
+  /// The oldest time that an appender made now may append: not below what was cut into blocks, and
+  /// at most half a chunk range behind the newest sample.
   std::int64_t AppendableFrom() const;
   /// The first sample of an empty head fixes where the head begins, before it is committed.
   void NoteFirstTime(std::int64_t t);
   void NoteTimes(std::int64_t min_time, std::int64_t max_time);
 
-  // ------------------------------------------------------------------------------------------------ writing
+  // ------------------------------------------------------------------------------------------------
+  // writing
 
-  /// Makes a group of samples visible as one. One thread at a time; `commit` counts up from call to call. The samples must
-  /// be in the log already, in this order.
+  /// Makes a group of samples visible as one. One thread at a time; `commit` counts up from call to
+  /// call. The samples must be in the log already, in this order.
   ApplyCounts Apply(std::span<const std::span<const HeadSample>> group, std::uint64_t commit);
-  /// The same during the replay of the log: without isolation, and parallel calls for different series are fine.
+  /// The same during the replay of the log: without isolation, and parallel calls for different
+  /// series are fine.
   AppendOutcome Replay(SeriesId id, Timestamp t, std::uint64_t value);
-  /// During the replay: the series' samples up to max_time lie in these chunks. In the order of time.
+  /// During the replay: the series' samples up to max_time lie in these chunks. In the order of
+  /// time.
   void RestoreChunks(SeriesId id, std::span<const FullChunk> chunks);
-  /// During the replay: takes restored samples back that the log has not shown yet. For a series that goes on under another
-  /// number: those samples are younger than what comes now, and will come themselves.
+  /// During the replay: takes restored samples back that the log has not shown yet. For a series
+  /// that goes on under another number: those samples are younger than what comes now, and will
+  /// come themselves.
   Status Rewind(SeriesId id, const HeadChunkFiles& files);
 
   /// During the replay: takes a series out at once, with its samples.
   void RemoveSeries(SeriesId id);
 
-  // ------------------------------------------------------------------------------------------------ reading
+  // ------------------------------------------------------------------------------------------------
+  // reading
 
-  /// Appends the chunks of a series that hold samples in [min_time, max_time] which a reader that sees `visible_commit` may
-  /// see. Bytes are copied to `arena`, or left out if it is null. The caller is a guest. Returns how many.
+  /// Appends the chunks of a series that hold samples in [min_time, max_time] which a reader that
+  /// sees `visible_commit` may see. Bytes are copied to `arena`, or left out if it is null. The
+  /// caller is a guest. Returns how many.
   std::size_t CopyChunks(SeriesId id, Timestamp min_time, Timestamp max_time,
                          std::uint64_t visible_commit, Arena* arena,
                          std::vector<CopiedChunk>& out) const;
@@ -102,20 +111,23 @@ class Head {
   const Intervals* deleted(SeriesId id) const;
   void AddDeleted(SeriesId id, Interval interval) { AddInterval(deleted_[id], interval); }
 
-  // ------------------------------------------------------------------------------------------------ maintenance, one thread
+  // ------------------------------------------------------------------------------------------------
+  // maintenance, one thread
 
-  /// Writes full chunks that are still in memory to `files`, and frees the memory. What could not be written stays.
+  /// Writes full chunks that are still in memory to `files`, and frees the memory. What could not
+  /// be written stays.
   Status WriteFullChunks(HeadChunks& files);
   std::size_t full_chunks_in_memory() const EXCLUDES(pending_mutex_);
 
   struct Truncation {
-    std::uint64_t chunks = 0;   ///< Dropped.
-    std::uint64_t series = 0;   ///< Collected.
+    std::uint64_t chunks = 0;             ///< Dropped.
+    std::uint64_t series = 0;             ///< Collected.
     std::vector<std::uint64_t> wal_refs;  ///< Of the series collected.
-    std::uint32_t first_chunk_file = 0;   ///< Head chunk files before this one are not needed; 0: none is.
+    std::uint32_t first_chunk_file =
+        0;  ///< Head chunk files before this one are not needed; 0: none is.
   };
-  /// Drops chunks that end before `t`, and series without chunks. No reader may be inside that came before blocks took
-  /// over what is dropped. Moves min_time to what is left.
+  /// Drops chunks that end before `t`, and series without chunks. No reader may be inside that came
+  /// before blocks took over what is dropped. Moves min_time to what is left.
   Truncation TruncateBefore(std::int64_t t);
   /// Frees what earlier truncations took out and nobody can know any more.
   void ReclaimRetired();
@@ -149,7 +161,8 @@ class Head {
   std::atomic<std::int64_t> min_valid_time_{kNoTime};
   std::atomic<std::uint64_t> chunks_{0};
 
-  /// More boundaries than the one that a series holds: only for series that got several commits while one reader was inside.
+  /// More boundaries than the one that a series holds: only for series that got several commits
+  /// while one reader was inside.
   mutable Mutex history_mutex_;
   std::unordered_map<SeriesId, std::vector<Boundary>> history_ GUARDED_BY(history_mutex_);
 

@@ -12,15 +12,13 @@ using storage::AppendError;
 using storage::AppendResult;
 using storage::SeriesRef;
 
-// A record of the log holds at most so many samples: then it is compressed on the appender's thread while the rest is
-// still coming.
+// A record of the log holds at most so many samples: then it is compressed on the appender's thread
+// while the rest is still coming.
 constexpr std::size_t kSamplesPerRecord = 8192;
 
 }  // namespace
 
-HeadAppender::HeadAppender(Context context)
-    : context_(context),
-      appendable_from_(kNoTime) {
+HeadAppender::HeadAppender(Context context) : context_(context), appendable_from_(kNoTime) {
   guest_.emplace(context.head.guests());
   // After coming in: a block that is cut from now on waits for us, or has moved the bound already.
   appendable_from_ = context.head.AppendableFrom();
@@ -35,7 +33,8 @@ Series* HeadAppender::FindTouched(SeriesRef ref) {
   if (ref.value == 0 || ref.value > std::numeric_limits<SeriesId>::max()) return nullptr;
   Series* series = context_.head.registry().Find(static_cast<SeriesId>(ref.value));
   if (series == nullptr) return nullptr;
-  // Touched since we came in: it is not collected while we are here. Else it may be going right now.
+  // Touched since we came in: it is not collected while we are here. Else it may be going right
+  // now.
   if (series->touched.load(std::memory_order_relaxed) >= guest_->epoch()) return series;
   ScopedSeriesLock lock(series->lock);
   if (series->dead) return nullptr;
@@ -62,7 +61,8 @@ AppendError HeadAppender::CheckTime(const Series& series, SeriesId id, Timestamp
     already_there = batch_.samples.back().value == value;
   } else {
     ScopedSeriesLock lock(series.lock);
-    // After a restart the newest sample may lie in a full chunk: as Prometheus does, take the repetition for the same.
+    // After a restart the newest sample may lie in a full chunk: as Prometheus does, take the
+    // repetition for the same.
     already_there = series.open == nullptr || series.open->value == value;
   }
   return already_there ? AppendError::kNone : AppendError::kDuplicate;
@@ -105,8 +105,7 @@ AppendResult HeadAppender::Append(LabelsView labels, Timestamp t, double v) {
     ++out_of_bounds_;
     return {{}, AppendError::kOutOfBounds};
   }
-  const SeriesRegistry::Entry entry =
-      context_.head.registry().GetOrCreate(labels, guest_->epoch());
+  const SeriesRegistry::Entry entry = context_.head.registry().GetOrCreate(labels, guest_->epoch());
   if (entry.series == nullptr) {
     if (entry.error == AppendError::kLimit) context_.metrics.series_refused.Add();
     return {{}, entry.error};

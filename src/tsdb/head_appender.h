@@ -14,9 +14,9 @@
 
 namespace sonde::tsdb {
 
-/// Collects a batch of samples: checks each against what the head holds, encodes it for the log, and hands everything to the
-/// CommitLog. A SeriesRef is the series' number in the head. Not thread-safe; made by Database::NewAppender. Of no use after
-/// Commit or Rollback.
+/// Collects a batch of samples: checks each against what the head holds, encodes it for the log,
+/// and hands everything to the CommitLog. A SeriesRef is the series' number in the head. Not
+/// thread-safe; made by Database::NewAppender. Of no use after Commit or Rollback.
 class HeadAppender final : public storage::Appender {
  public:
   struct Context {

@@ -42,7 +42,8 @@ struct Entry {
 
 enum class Parsed : unsigned char { kEntry, kEnd, kDamaged };
 
-/// Reads the entry at `offset`. A series 0 with times 0 is the zeroed rest of a file that was allocated in advance.
+/// Reads the entry at `offset`. A series 0 with times 0 is the zeroed rest of a file that was
+/// allocated in advance.
 Parsed ParseEntry(std::string_view file, std::size_t offset, Entry& entry) {
   if (offset >= file.size()) return Parsed::kEnd;
   const std::string_view rest = file.substr(offset);
@@ -53,8 +54,8 @@ Parsed ParseEntry(std::string_view file, std::size_t offset, Entry& entry) {
   const std::uint8_t encoding = in.Byte();
   if (!in.ok() || (entry.chunk.series_ref == 0 && entry.chunk.min_time.ms == 0 &&
                    entry.chunk.max_time.ms == 0)) {
-    const bool zeros = std::ranges::all_of(rest.substr(0, kFixedEntryBytes),
-                                           [](char c) { return c == '\0'; });
+    const bool zeros =
+        std::ranges::all_of(rest.substr(0, kFixedEntryBytes), [](char c) { return c == '\0'; });
     return zeros ? Parsed::kEnd : Parsed::kDamaged;
   }
   entry.chunk.encoding = static_cast<ChunkEncoding>(encoding & ~kOutOfOrderFlag);
@@ -107,7 +108,9 @@ HeadChunks::HeadChunks(Env& env, Env::Path dir, std::uint64_t max_file_bytes)
       max_file_bytes_(max_file_bytes),
       files_(std::make_shared<HeadChunkFiles>()) {}
 
-Env::Path HeadChunks::PathOf(std::uint32_t file) const { return dir_ / FileName(file); }
+Env::Path HeadChunks::PathOf(std::uint32_t file) const {
+  return dir_ / FileName(file);
+}
 
 Result<std::unique_ptr<HeadChunks>> HeadChunks::Open(Env& env, Env::Path dir,
                                                      std::uint64_t max_file_bytes) {
@@ -122,7 +125,8 @@ Result<std::unique_ptr<HeadChunks>> HeadChunks::Open(Env& env, Env::Path dir,
   auto files = std::make_shared<HeadChunkFiles>();
   for (const std::uint32_t number : numbers) {
     if (chunks->current_ != 0 && number != chunks->current_ + 1) {
-      // Chunks of a series build on each other: with a file missing the later ones would hide samples of the log.
+      // Chunks of a series build on each other: with a file missing the later ones would hide
+      // samples of the log.
       TRY(env.RemoveFile(chunks->PathOf(number)));
       continue;
     }
@@ -183,7 +187,8 @@ Status HeadChunks::CutOff(std::uint32_t file, std::uint64_t size) {
 }
 
 Status HeadChunks::OpenNextFile() {
-  // The old file is whole before anything can follow it: a power cut must not leave a hole between chunks.
+  // The old file is whole before anything can follow it: a power cut must not leave a hole between
+  // chunks.
   if (writer_ != nullptr) {
     TRY(writer_->Sync());
     TRY(env_.SyncDir(dir_));

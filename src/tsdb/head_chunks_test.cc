@@ -55,8 +55,8 @@ class HeadChunksTest : public testing::Test {
     std::vector<HeadChunkRef> refs;
     for (int i = 0; i < count; ++i) {
       const std::string data = Chunk(1000, 5);
-      const HeadChunk chunk{static_cast<std::uint64_t>(i) + 1, {1000}, {5000},
-                            ChunkEncoding::kXor,               false,  data};
+      const HeadChunk chunk{
+          static_cast<std::uint64_t>(i) + 1, {1000}, {5000}, ChunkEncoding::kXor, false, data};
       EXPECT_TRUE(chunks.Write(std::span(&chunk, 1), refs).ok());
     }
     EXPECT_TRUE(chunks.Publish().ok());
@@ -69,13 +69,21 @@ class HeadChunksTest : public testing::Test {
 // The worked example of docs/formats/head_chunks.md.
 TEST_F(HeadChunksTest, WorkedExample) {
   auto chunks = Open();
-  const HeadChunk chunk{7, {1000}, {2000}, ChunkEncoding::kXor, false, std::string_view("\0\1z", 3)};
+  const HeadChunk chunk{
+      7, {1000}, {2000}, ChunkEncoding::kXor, false, std::string_view("\0\1z", 3)};
   std::vector<HeadChunkRef> refs;
   ASSERT_TRUE(chunks->Write(std::span(&chunk, 1), refs).ok());
   EXPECT_EQ(refs, std::vector<HeadChunkRef>{(std::uint64_t{1} << 32) | 8});
   EXPECT_EQ(Hex(*env_.ReadFile("/chunks_head/000001", 1000)),
-            "0130bc91" "01" "000000"
-            "0000000000000007" "00000000000003e8" "00000000000007d0" "01" "03" "00017a"
+            "0130bc91"
+            "01"
+            "000000"
+            "0000000000000007"
+            "00000000000003e8"
+            "00000000000007d0"
+            "01"
+            "03"
+            "00017a"
             "3685450c");
 }
 
@@ -187,7 +195,8 @@ TEST_F(HeadChunksTest, FilesBehindAGapAreRemoved) {
 
 TEST_F(HeadChunksTest, ZeroedTailsOfFilesAllocatedInAdvanceAreTheirEnd) {
   const auto refs = WriteSome(*Open(), 3);
-  ASSERT_TRUE((*env_.NewAppendableFile("/chunks_head/000001"))->Append(std::string(5000, '\0')).ok());
+  ASSERT_TRUE(
+      (*env_.NewAppendableFile("/chunks_head/000001"))->Append(std::string(5000, '\0')).ok());
   const Loaded loaded = LoadAll(*Open());
   EXPECT_EQ(loaded.refs, refs);
   EXPECT_EQ(loaded.damage, "");

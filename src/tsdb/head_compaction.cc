@@ -11,7 +11,8 @@
 namespace sonde::tsdb {
 namespace {
 
-/// The labels of some series as numbers in the order of the strings, so that sorting and writing compare integers.
+/// The labels of some series as numbers in the order of the strings, so that sorting and writing
+/// compare integers.
 class LabelOrder {
  public:
   LabelOrder(const SeriesRegistry& registry, std::span<const SeriesId> series) {
@@ -56,7 +57,8 @@ class LabelOrder {
     std::ranges::sort(symbols_);
     symbols_.erase(std::unique(symbols_.begin(), symbols_.end()), symbols_.end());
     const auto number = [this](std::string_view text) {
-      return static_cast<std::uint32_t>(std::ranges::lower_bound(symbols_, text) - symbols_.begin());
+      return static_cast<std::uint32_t>(std::ranges::lower_bound(symbols_, text) -
+                                        symbols_.begin());
     };
     pairs_.reserve(labels_.size());
     for (const auto& [name, value] : texts) {
@@ -68,7 +70,8 @@ class LabelOrder {
     std::vector<std::uint32_t> order(labels_.size());
     std::iota(order.begin(), order.end(), 0U);
     std::ranges::sort(order, [this](std::uint32_t a, std::uint32_t b) {
-      return std::pair(pairs_[a].name, pairs_[a].value) < std::pair(pairs_[b].name, pairs_[b].value);
+      return std::pair(pairs_[a].name, pairs_[a].value) <
+             std::pair(pairs_[b].name, pairs_[b].value);
     });
     ranks_.resize(order.size());
     for (std::uint32_t i = 0; i < order.size(); ++i) {

@@ -47,7 +47,8 @@ class HeadTest : public testing::Test {
   std::uint64_t commit_ = 0;
 };
 
-// The block was made by Prometheus's own head from the samples that are in it; promtool sets its range to 4 hours.
+// The block was made by Prometheus's own head from the samples that are in it; promtool sets its
+// range to 4 hours.
 TEST_F(HeadTest, CutsChunksWherePrometheusCutsThem) {
   Head head(ChunkRules{14'400'000, 120}, 0);
   PosixEnv env;
@@ -71,7 +72,9 @@ TEST_F(HeadTest, CutsChunksWherePrometheusCutsThem) {
       want.push_back({{chunk.min_time}, {chunk.max_time}, std::string(view->data)});
       std::vector<Timestamp> times(ChunkSampleCount(view->data));
       std::vector<double> values(times.size());
-      ASSERT_TRUE(DecodeChunk(view->encoding, view->data, view->readable, times.data(), values.data()).ok());
+      ASSERT_TRUE(
+          DecodeChunk(view->encoding, view->data, view->readable, times.data(), values.data())
+              .ok());
       std::vector<HeadSample> samples;
       for (std::size_t i = 0; i < times.size(); ++i) {
         samples.push_back({ours, times[i], Bits(values[i])});
@@ -140,7 +143,9 @@ TEST_F(HeadTest, MemoryChunksHoldEveryBitPattern) {
   for (const ReadChunk& chunk : ChunksOf(head_, id)) {
     std::vector<Timestamp> times(ChunkSampleCount(chunk.data));
     std::vector<double> values(times.size());
-    ASSERT_TRUE(DecodeChunk(ChunkEncoding::kXor, chunk.data, chunk.data.size(), times.data(), values.data()).ok());
+    ASSERT_TRUE(
+        DecodeChunk(ChunkEncoding::kXor, chunk.data, chunk.data.size(), times.data(), values.data())
+            .ok());
     for (std::size_t i = 0; i < times.size(); ++i, ++at) {
       ASSERT_EQ(times[i], samples[at].t);
       ASSERT_EQ(Bits(values[i]), samples[at].value);
@@ -152,8 +157,8 @@ TEST_F(HeadTest, MemoryChunksHoldEveryBitPattern) {
 TEST_F(HeadTest, DuplicatesAndOldSamplesAreCountedAndLeftOut) {
   const SeriesId id = Make("a");
   Apply({{id, {1000}, Bits(1)}, {id, {2000}, Bits(2)}});
-  const ApplyCounts counts =
-      Apply({{id, {2000}, Bits(2)}, {id, {2000}, Bits(3)}, {id, {1500}, Bits(1)}, {id, {3000}, Bits(4)}});
+  const ApplyCounts counts = Apply(
+      {{id, {2000}, Bits(2)}, {id, {2000}, Bits(3)}, {id, {1500}, Bits(1)}, {id, {3000}, Bits(4)}});
   EXPECT_EQ(counts.duplicates, 1U);
   EXPECT_EQ(counts.out_of_order, 2U);
   EXPECT_EQ(counts.appended, 1U);
@@ -218,7 +223,8 @@ TEST_F(HeadTest, WhatAReaderOrAppenderMayKnowIsNotReclaimed) {
 
   // A series that an appender inside has touched stays, with its number.
   const Guests::Appender appender(head_.guests());
-  const SeriesId touched = head_.registry().GetOrCreate(Labels::Of({{"__name__", "b"}}), appender.epoch()).id;
+  const SeriesId touched =
+      head_.registry().GetOrCreate(Labels::Of({{"__name__", "b"}}), appender.epoch()).id;
   EXPECT_EQ(head_.TruncateBefore(6000).series, 0U);
   EXPECT_NE(head_.registry().Find(touched), nullptr);
 }
@@ -295,9 +301,9 @@ TEST(SeriesRegistryTest, ManySeriesComeAndGo) {
       registry.AppendLabels(registry[id], packed);
       const LabelsView labels = LabelsView::FromPacked(packed);
       ASSERT_EQ(live.at(labels.ToString()), id);
-      const auto found = registry.Select(std::vector{
-          Matcher::Equal("v", std::string(labels.Get("v"))),
-          Matcher::Equal("__name__", std::string(labels.metric_name()))});
+      const auto found = registry.Select(
+          std::vector{Matcher::Equal("v", std::string(labels.Get("v"))),
+                      Matcher::Equal("__name__", std::string(labels.metric_name()))});
       ASSERT_EQ(*found, std::vector<SeriesId>{id});
     }
     const auto values = registry.LabelValues("v", {});
@@ -361,7 +367,8 @@ TEST(SeriesRegistryTest, MatchersFollowPrometheus) {
   EXPECT_EQ(select({m(kEqual, "n", "1"), m(kNotRegex, "i", "")}), one_a + one_b);
   EXPECT_EQ(select({m(kEqual, "n", "1"), m(kNotRegex, "i", ".*")}), "");
   EXPECT_EQ(select({m(kEqual, "n", "1"), m(kNotRegex, "i", ".+")}), one);
-  EXPECT_EQ(select({m(kEqual, "n", "1"), m(kNotEqual, "i", "b"), m(kRegex, "i", "^(b|a).*$")}), one_a);
+  EXPECT_EQ(select({m(kEqual, "n", "1"), m(kNotEqual, "i", "b"), m(kRegex, "i", "^(b|a).*$")}),
+            one_a);
   EXPECT_EQ(select({m(kRegex, "n", "1|2")}), one + one_a + one_b + two);
   EXPECT_EQ(select({m(kRegex, "i", "(a|b|c)"), m(kNotEqual, "i", "c")}), one_a + one_b);
   EXPECT_EQ(select({m(kRegex, "n", ".*2.*")}), two + half);

@@ -39,9 +39,8 @@ void PutTableEntry(std::string& out, const TableEntry& entry) {
 bool IndexChunkReader::Next(IndexChunk& chunk) {
   if (left_ == 0) return false;
   --left_;
-  const auto min_time =
-      first_ ? static_cast<std::uint64_t>(in_.Varint())
-             : static_cast<std::uint64_t>(last_max_) + in_.Uvarint();
+  const auto min_time = first_ ? static_cast<std::uint64_t>(in_.Varint())
+                               : static_cast<std::uint64_t>(last_max_) + in_.Uvarint();
   const std::uint64_t length = in_.Uvarint();
   // The first reference is a number, later ones are signed differences.
   last_ref_ = first_ ? in_.Uvarint() : last_ref_ + static_cast<std::uint64_t>(in_.Varint());
@@ -62,7 +61,8 @@ Result<std::unique_ptr<IndexReader>> IndexReader::Open(Env& env, const Env::Path
   std::unique_ptr<MappedFile> file = TRY(env.MapFile(path));
   std::unique_ptr<IndexReader> reader(new IndexReader(std::move(file), path.string()));
   const std::string_view bytes = reader->file_->bytes();
-  if (bytes.size() < kIndexHeaderBytes + kIndexTocBytes) return reader->Damaged("index is too short");
+  if (bytes.size() < kIndexHeaderBytes + kIndexTocBytes)
+    return reader->Damaged("index is too short");
   if (LoadBe32(bytes.data()) != kIndexMagic) return reader->Damaged("wrong magic number");
   reader->version_ = version != 0 ? version : static_cast<unsigned char>(bytes[4]);
   if (reader->version_ < 1 || reader->version_ > 3) {
@@ -191,7 +191,9 @@ Status IndexReader::ReadSeries(std::uint32_t id, IndexSeries& series) const {
   const std::uint64_t offset =
       version_ == 1 ? std::uint64_t{id} : std::uint64_t{id} * kIndexSeriesAlignment;
   const std::string_view bytes = file_->bytes();
-  const auto damaged = [&] { return Damaged("series at byte " + std::to_string(offset) + " is damaged"); };
+  const auto damaged = [&] {
+    return Damaged("series at byte " + std::to_string(offset) + " is damaged");
+  };
   if (offset >= bytes.size()) return damaged();
   ByteReader entry(bytes.substr(offset));
   const std::string_view body = entry.UvarintString();
@@ -224,7 +226,8 @@ Status IndexReader::AppendPackedLabels(const IndexSeries& series, std::string& p
     if (name.size() > kMaxLabelBytes || value.size() > kMaxLabelBytes) {
       return Damaged("a label is too long");
     }
-    if (!last_name.empty() && name <= last_name) return Damaged("labels of a series are not sorted");
+    if (!last_name.empty() && name <= last_name)
+      return Damaged("labels of a series are not sorted");
     last_name = name;
     if (!value.empty()) AppendPackedLabel(packed, name, value);
   }
@@ -240,7 +243,9 @@ Result<IdList> IndexReader::IdsOf(std::uint64_t handle) const {
   return IdList::BigEndian(ids);
 }
 
-Result<IdList> IndexReader::AllIds() const { return Ids("", ""); }
+Result<IdList> IndexReader::AllIds() const {
+  return Ids("", "");
+}
 
 /// The entries of `name` from the last sampled one on that is not behind `value`.
 std::string_view IndexReader::EntriesFrom(const Tables& tables, const Name& name,

@@ -50,11 +50,13 @@ struct IndexSeries {
   IndexChunkReader chunks() const { return {chunk_bytes, chunk_count}; }
 };
 
-/// The index of one block. Thread-safe. Tables over symbols and postings are made when somebody asks first, so that
-/// opening a thousand blocks costs nothing. All views live as long as the reader.
+/// The index of one block. Thread-safe. Tables over symbols and postings are made when somebody
+/// asks first, so that opening a thousand blocks costs nothing. All views live as long as the
+/// reader.
 class IndexReader final : public LabelSource {
  public:
-  /// Checks the header and the table of contents. `version` overrides what the file says, unless it is 0.
+  /// Checks the header and the table of contents. `version` overrides what the file says, unless it
+  /// is 0.
   static Result<std::unique_ptr<IndexReader>> Open(Env& env, const Env::Path& path,
                                                    int version = 0);
 

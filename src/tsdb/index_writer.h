@@ -23,8 +23,8 @@ struct SymbolPair {
   bool operator==(const SymbolPair&) const = default;
 };
 
-/// Writes one index from front to back: Create, AddSeries for each series in the order of labels, Finish. Not
-/// thread-safe; after an error the file is to be removed.
+/// Writes one index from front to back: Create, AddSeries for each series in the order of labels,
+/// Finish. Not thread-safe; after an error the file is to be removed.
 class IndexWriter {
  public:
   /// `symbols` are all names and values, sorted and unique; they must live until Finish.

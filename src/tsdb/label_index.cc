@@ -12,13 +12,16 @@ namespace {
 
 constexpr std::size_t kFirstSlots = 1024;
 
-std::uint32_t HashOf(std::string_view packed) { return static_cast<std::uint32_t>(Xxh3(packed)); }
+std::uint32_t HashOf(std::string_view packed) {
+  return static_cast<std::uint32_t>(Xxh3(packed));
+}
 
 /// Length of one packed string, prefix included.
 std::size_t PackedSize(const char* p) {
   const auto size = static_cast<unsigned char>(*p);
   if (size < 255) return size + 1U;
-  return 4U + (static_cast<unsigned char>(p[1]) | (static_cast<unsigned>(static_cast<unsigned char>(p[2])) << 8) |
+  return 4U + (static_cast<unsigned char>(p[1]) |
+               (static_cast<unsigned>(static_cast<unsigned char>(p[2])) << 8) |
                (static_cast<unsigned>(static_cast<unsigned char>(p[3])) << 16));
 }
 

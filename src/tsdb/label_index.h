@@ -15,21 +15,21 @@
 #include "tsdb/postings.h"
 #include "tsdb/series.h"
 
-// The labels of the series in the head. Every label, a name with a value, is kept once and has a number; a series is a
-// list of such numbers; and each label has the list of the series that carry it.
+// The labels of the series in the head. Every label, a name with a value, is kept once and has a
+// number; a series is a list of such numbers; and each label has the list of the series that carry
+// it.
 
 namespace sonde::tsdb {
 
-/// The number of a label (name and value). Reused after the label is gone and nobody can know it any more.
+/// The number of a label (name and value). Reused after the label is gone and nobody can know it
+/// any more.
 using LabelId = std::uint32_t;
 
-/// The series that have a label: ascending, growing at the end. Up to two need no allocation. Trivial on purpose: it lives
-/// in the label's 32 bytes; Free gives the memory back.
+/// The series that have a label: ascending, growing at the end. Up to two need no allocation.
+/// Trivial on purpose: it lives in the label's 32 bytes; Free gives the memory back.
 class SeriesIds {
  public:
-  std::span<const SeriesId> ids() const {
-    return {capacity_ == 0 ? inline_ : heap_, size_};
-  }
+  std::span<const SeriesId> ids() const { return {capacity_ == 0 ? inline_ : heap_, size_}; }
   std::uint32_t size() const { return size_; }
   void Append(SeriesId id);
   /// Removes those that are in `dead` (ascending).
@@ -47,7 +47,8 @@ class SeriesIds {
   };
 };
 
-/// One label. `packed` (name and value in the packed form of Labels) does not change while anybody can know the label.
+/// One label. `packed` (name and value in the packed form of Labels) does not change while anybody
+/// can know the label.
 struct IndexedLabel {
   std::uint32_t name = 0;
   std::uint32_t packed_size = 0;
@@ -58,8 +59,8 @@ struct IndexedLabel {
 };
 static_assert(sizeof(IndexedLabel) == 32);
 
-/// Labels and their series. Adding, removing and looking up need the lock `mutex()`; `packed_label` does not, because a label
-/// that a caller can know stays where it is (see SeriesRegistry).
+/// Labels and their series. Adding, removing and looking up need the lock `mutex()`; `packed_label`
+/// does not, because a label that a caller can know stays where it is (see SeriesRegistry).
 class LabelIndex {
  public:
   LabelIndex();
@@ -74,8 +75,9 @@ class LabelIndex {
   /// `id` must be above all ids before.
   void AddSeries(SeriesId id, std::span<const LabelId> labels) REQUIRES(mutex_);
 
-  /// Takes the series `dead` (ascending) out of the list of `label`. If the list is empty then, the label is taken out of the
-  /// index, and its number must be given to Release once nobody can know it any more.
+  /// Takes the series `dead` (ascending) out of the list of `label`. If the list is empty then, the
+  /// label is taken out of the index, and its number must be given to Release once nobody can know
+  /// it any more.
   bool RemoveSeries(LabelId label, std::span<const SeriesId> dead) REQUIRES(mutex_);
   void RemoveFromAll(std::span<const SeriesId> dead) REQUIRES(mutex_) { all_.Remove(dead); }
   /// Forgets labels that were taken out; `names` of them lose their empty entries.
@@ -129,7 +131,8 @@ class LabelIndex {
   std::unordered_map<std::string, std::uint32_t> name_numbers_ GUARDED_BY(mutex_);
   std::vector<std::uint32_t> affected_names_ GUARDED_BY(mutex_);
   SeriesIds all_ GUARDED_BY(mutex_);
-  std::vector<LabelId> last_ GUARDED_BY(mutex_);  // Labels of the last series interned, by position.
+  std::vector<LabelId> last_
+      GUARDED_BY(mutex_);  // Labels of the last series interned, by position.
 };
 
 /// The value in a packed label.

@@ -14,8 +14,8 @@ constexpr std::array<double, 10> kLongBounds = {0.01, 0.05, 0.1, 0.5, 1, 5, 15, 
 // NOLINTNEXTLINE(readability-function-size): one line a metric.
 Metrics::Metrics(instrument::Registry& r)
     : head_series(r.GetGauge("prometheus_tsdb_head_series", "Series in the head.")),
-      head_series_created(r.GetCounter("prometheus_tsdb_head_series_created_total",
-                                       "Series created in the head.")),
+      head_series_created(
+          r.GetCounter("prometheus_tsdb_head_series_created_total", "Series created in the head.")),
       head_series_removed(r.GetCounter("prometheus_tsdb_head_series_removed_total",
                                        "Series removed from the head.")),
       head_series_not_found(r.GetCounter("prometheus_tsdb_head_series_not_found_total",
@@ -27,16 +27,16 @@ Metrics::Metrics(instrument::Registry& r)
                                        "Chunks removed from the head.")),
       mmap_chunks(r.GetCounter("prometheus_tsdb_mmap_chunks_total",
                                "Full chunks of the head written to mapped files.")),
-      head_min_time(r.GetGauge("prometheus_tsdb_head_min_time",
-                               "Oldest time in the head, in milliseconds.")),
-      head_max_time(r.GetGauge("prometheus_tsdb_head_max_time",
-                               "Newest time in the head, in milliseconds.")),
+      head_min_time(
+          r.GetGauge("prometheus_tsdb_head_min_time", "Oldest time in the head, in milliseconds.")),
+      head_max_time(
+          r.GetGauge("prometheus_tsdb_head_max_time", "Newest time in the head, in milliseconds.")),
       head_min_time_seconds(
           r.GetGauge("prometheus_tsdb_head_min_time_seconds", "Oldest time in the head.")),
       head_max_time_seconds(
           r.GetGauge("prometheus_tsdb_head_max_time_seconds", "Newest time in the head.")),
-      head_active_appenders(r.GetGauge("prometheus_tsdb_head_active_appenders",
-                                       "Batches that are being appended.")),
+      head_active_appenders(
+          r.GetGauge("prometheus_tsdb_head_active_appenders", "Batches that are being appended.")),
       samples_appended(r.GetCounter("prometheus_tsdb_head_samples_appended_total",
                                     "Samples appended.", {{"type", "float"}})),
       samples_duplicate(r.GetCounter("sonde_tsdb_duplicate_samples_total",
@@ -56,8 +56,8 @@ Metrics::Metrics(instrument::Registry& r)
                                      "Exemplars that were accepted and not stored.")),
       histograms_refused(r.GetCounter("sonde_tsdb_refused_histograms_total",
                                       "Native histogram samples that were refused.")),
-      head_truncations(r.GetCounter("prometheus_tsdb_head_truncations_total",
-                                    "Truncations of the head.")),
+      head_truncations(
+          r.GetCounter("prometheus_tsdb_head_truncations_total", "Truncations of the head.")),
       head_truncations_failed(r.GetCounter("prometheus_tsdb_head_truncations_failed_total",
                                            "Truncations of the head that failed.")),
       head_gc_seconds(r.GetHistogram("prometheus_tsdb_head_gc_duration_seconds",
@@ -74,12 +74,13 @@ Metrics::Metrics(instrument::Registry& r)
       wal_pages(
           r.GetCounter("prometheus_tsdb_wal_completed_pages_total", "Pages of the log completed.")),
       wal_commits(r.GetCounter("sonde_tsdb_wal_commits_total", "Batches written to the log.")),
-      wal_groups(r.GetCounter("sonde_tsdb_wal_commit_groups_total",
-                              "Writes to the log; batches that waited at the same time share one.")),
+      wal_groups(
+          r.GetCounter("sonde_tsdb_wal_commit_groups_total",
+                       "Writes to the log; batches that waited at the same time share one.")),
       wal_writes_failed(r.GetCounter("prometheus_tsdb_wal_writes_failed_total",
                                      "Writes to the log that failed.")),
-      wal_corruptions(
-          r.GetCounter("prometheus_tsdb_wal_corruptions_total", "Damaged places found in the log.")),
+      wal_corruptions(r.GetCounter("prometheus_tsdb_wal_corruptions_total",
+                                   "Damaged places found in the log.")),
       wal_truncations(
           r.GetCounter("prometheus_tsdb_wal_truncations_total", "Truncations of the log.")),
       wal_truncations_failed(r.GetCounter("prometheus_tsdb_wal_truncations_failed_total",

@@ -4,8 +4,9 @@
 
 namespace sonde::tsdb {
 
-/// The store's own metrics, under the names that Prometheus gives them where it has them. Gauges are brought up to date
-/// once a second by the thread `commit`. References live as long as the instrument::Registry.
+/// The store's own metrics, under the names that Prometheus gives them where it has them. Gauges
+/// are brought up to date once a second by the thread `commit`. References live as long as the
+/// instrument::Registry.
 struct Metrics {
   explicit Metrics(instrument::Registry& registry);
 

@@ -7,9 +7,10 @@
 
 namespace sonde::tsdb {
 
-/// An array over all 32-bit numbers whose elements never move, and whose memory is there only for pages in use. Reading
-/// is lock-free: an element is looked up by its number while another thread adds pages. Adding and removing pages needs a
-/// lock of the caller's, and a removed page may be destroyed only when nobody can hold a reference into it.
+/// An array over all 32-bit numbers whose elements never move, and whose memory is there only for
+/// pages in use. Reading is lock-free: an element is looked up by its number while another thread
+/// adds pages. Adding and removing pages needs a lock of the caller's, and a removed page may be
+/// destroyed only when nobody can hold a reference into it.
 ///
 /// T must be default-constructible; elements of a new page are.
 template <class T, unsigned kPageBits, unsigned kMiddleBits>
@@ -62,7 +63,8 @@ class PagedArray {
     return page->elements[index & (kPageSize - 1)];
   }
 
-  /// Takes the page that holds `index` out, under the caller's lock. Those who have just looked it up may still be in it.
+  /// Takes the page that holds `index` out, under the caller's lock. Those who have just looked it
+  /// up may still be in it.
   std::unique_ptr<Page> UnlinkPage(std::uint32_t index) {
     Middle* middle = top_[index >> (kPageBits + kMiddleBits)].load(std::memory_order_relaxed);
     auto& slot = middle->pages[(index >> kPageBits) & kMiddleMask];

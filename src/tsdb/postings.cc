@@ -56,7 +56,8 @@ Ids UnionByBitmap(std::span<const IdList> lists, std::uint32_t min, std::uint32_
   for (const IdList& list : lists) {
     for (std::size_t i = 0; i < list.size(); ++i) {
       const std::uint32_t id = list[i];
-      // Foreign lists may be out of order: what is outside of the range that their ends promise is skipped.
+      // Foreign lists may be out of order: what is outside of the range that their ends promise is
+      // skipped.
       if (id >= min && id <= max) bits[(id - min) / 64] |= std::uint64_t{1} << ((id - min) % 64);
     }
   }
@@ -75,8 +76,8 @@ bool IsAnything(const Matcher& m) {
   return m.type() == Matcher::Type::kRegex && m.value() == ".*";
 }
 
-/// The values that a matcher accepts, if they are few and known: `=`, and `=~` with a set of literals. For the
-/// negative forms: the values that it refuses.
+/// The values that a matcher accepts, if they are few and known: `=`, and `=~` with a set of
+/// literals. For the negative forms: the values that it refuses.
 std::span<const std::string> KnownValues(const Matcher& m, std::string& storage) {
   if (m.regex() == nullptr) {
     storage = m.value();
@@ -103,8 +104,8 @@ class Selection {
   Ids Take() { return std::move(ids_); }
 
  private:
-  // `required`: the matcher does not accept a missing label, so its series are those with an accepted value. Else
-  // they are all series but those with a refused value.
+  // `required`: the matcher does not accept a missing label, so its series are those with an
+  // accepted value. Else they are all series but those with a refused value.
   Status Apply(const Matcher& m, bool required) {
     std::string storage;
     const auto known = KnownValues(m, storage);
@@ -207,9 +208,13 @@ void IdList::AppendTo(std::vector<std::uint32_t>& out) const {
   }
 }
 
-void IntersectWith(std::vector<std::uint32_t>& ids, const IdList& list) { Filter(ids, list, true); }
+void IntersectWith(std::vector<std::uint32_t>& ids, const IdList& list) {
+  Filter(ids, list, true);
+}
 
-void SubtractFrom(std::vector<std::uint32_t>& ids, const IdList& list) { Filter(ids, list, false); }
+void SubtractFrom(std::vector<std::uint32_t>& ids, const IdList& list) {
+  Filter(ids, list, false);
+}
 
 std::vector<std::uint32_t> UnionOf(std::span<const IdList> lists) {
   Ids ids;

@@ -11,12 +11,14 @@
 #include "base/result.h"
 #include "model/matcher.h"
 
-// Which series match: sets of series numbers, as sorted lists. The head and every block keep, for each label name and
-// value, the list of the series that have it; a selector is answered by set operations on those lists.
+// Which series match: sets of series numbers, as sorted lists. The head and every block keep, for
+// each label name and value, the list of the series that have it; a selector is answered by set
+// operations on those lists.
 
 namespace sonde::tsdb {
 
-/// A borrowed list of series numbers, ascending and unique: in memory, or big endian in a mapped index.
+/// A borrowed list of series numbers, ascending and unique: in memory, or big endian in a mapped
+/// index.
 class IdList {
  public:
   IdList() = default;
@@ -53,8 +55,8 @@ void SubtractFrom(std::vector<std::uint32_t>& ids, const IdList& list);
 /// All ids of all lists, ascending and unique.
 std::vector<std::uint32_t> UnionOf(std::span<const IdList> lists);
 
-/// What the head's index and a block's index have in common. Lists and views that it hands out live as long as the
-/// caller's hold on the index (a lock, a mapping).
+/// What the head's index and a block's index have in common. Lists and views that it hands out live
+/// as long as the caller's hold on the index (a lock, a mapping).
 class LabelSource {
  public:
   /// One value of a label name; `handle` means something to the source only.

@@ -14,7 +14,8 @@ class SetBuilder {
   SetBuilder(StoreSeriesSet& set, std::size_t sources, std::size_t limit)
       : set_(set), single_(sources <= 1), limit_(limit) {}
 
-  /// The row for these labels, made if needed; nothing if the limit of rows is reached. `packed` may be temporary.
+  /// The row for these labels, made if needed; nothing if the limit of rows is reached. `packed`
+  /// may be temporary.
   std::optional<std::uint32_t> Row(std::string_view packed) {
     if (single_) {
       if (Full()) return std::nullopt;
@@ -59,8 +60,8 @@ class SetBuilder {
   std::vector<std::uint64_t> hashes_;
 };
 
-/// True if a chunk of the series holds samples in the range; `histograms` counts chunks that are none of floats, where it is
-/// not null.
+/// True if a chunk of the series holds samples in the range; `histograms` counts chunks that are
+/// none of floats, where it is not null.
 bool HasChunks(const Block& block, std::uint32_t id, const IndexSeries& series, Timestamp start,
                Timestamp end, std::size_t* histograms) {
   const Intervals* deleted = block.deleted(id);
@@ -160,9 +161,8 @@ Result<std::unique_ptr<storage::SeriesSet>> StoreQuerier::Select(
     std::string packed;
     for (const SeriesId id : ids) {
       const auto first = static_cast<std::uint32_t>(chunks.size());
-      const std::size_t count =
-          head_.CopyChunks(id, head_start, end, view_.guest->visible_commit(),
-                           without_samples ? nullptr : &set->arena(), chunks);
+      const std::size_t count = head_.CopyChunks(id, head_start, end, view_.guest->visible_commit(),
+                                                 without_samples ? nullptr : &set->arena(), chunks);
       if (count == 0) continue;
       packed.clear();
       head_.registry().AppendLabels(head_.registry()[id], packed);

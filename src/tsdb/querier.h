@@ -14,14 +14,15 @@
 
 namespace sonde::tsdb {
 
-/// Implements storage::Querier over the blocks and the head as they were when it was made. Const functions are thread-safe.
-/// While it lives the head keeps what it may look at.
+/// Implements storage::Querier over the blocks and the head as they were when it was made. Const
+/// functions are thread-safe. While it lives the head keeps what it may look at.
 class StoreQuerier final : public storage::Querier {
  public:
   /// What a querier sees. `guest` must have come in before `blocks` and `head_floor` were taken.
   struct View {
     std::unique_ptr<Guests::Reader> guest;
-    std::vector<std::shared_ptr<const Block>> blocks;  ///< Those that overlap [start, end], oldest first.
+    std::vector<std::shared_ptr<const Block>>
+        blocks;            ///< Those that overlap [start, end], oldest first.
     Timestamp head_floor;  ///< What is older is in blocks.
   };
 

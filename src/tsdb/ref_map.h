@@ -8,8 +8,8 @@
 
 namespace sonde::tsdb {
 
-/// Series numbers of the log → series of the head, for the replay. The log mostly counts up, so 64 consecutive numbers lie
-/// together, and the group that was used last is at hand. Not thread-safe.
+/// Series numbers of the log → series of the head, for the replay. The log mostly counts up, so 64
+/// consecutive numbers lie together, and the group that was used last is at hand. Not thread-safe.
 class RefMap {
  public:
   struct Entry {

@@ -97,12 +97,14 @@ class RecordReplayer {
     if (summary.unknown_samples > 0) {
       metrics_.replay_unknown_series.Add(static_cast<double>(summary.unknown_series.size()));
       metrics_.replay_unknown_samples.Add(static_cast<double>(summary.unknown_samples));
-      logger_.Warn("Samples of the log belong to series that it does not know",
-                   {{"series", summary.unknown_series.size()}, {"samples", summary.unknown_samples}});
+      logger_.Warn(
+          "Samples of the log belong to series that it does not know",
+          {{"series", summary.unknown_series.size()}, {"samples", summary.unknown_samples}});
     }
     if (histograms_ > 0) {
-      logger_.Warn("The log holds native histograms, which this version does not read; they stay in it",
-                   {{"samples", histograms_}});
+      logger_.Warn(
+          "The log holds native histograms, which this version does not read; they stay in it",
+          {{"samples", histograms_}});
     }
   }
 

@@ -23,7 +23,9 @@ ReplayWorkers::ReplayWorkers(Head& head, unsigned threads) : head_(head), thread
   }
 }
 
-ReplayWorkers::~ReplayWorkers() { Finish(); }
+ReplayWorkers::~ReplayWorkers() {
+  Finish();
+}
 
 void ReplayWorkers::AddSeries(std::uint64_t ref, SeriesId id) {
   workers_[OwnerOf(ref)]->next.series.push_back({ref, id});

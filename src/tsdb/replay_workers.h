@@ -14,12 +14,13 @@
 #include "tsdb/head.h"
 #include "tsdb/ref_map.h"
 
-// The second half of the replay: samples of the log into series. Each series belongs to one worker, which sees the records
-// in the order of the log.
+// The second half of the replay: samples of the log into series. Each series belongs to one worker,
+// which sees the records in the order of the log.
 
 namespace sonde::tsdb {
 
-/// Appends the samples of records to the head, on several threads or, with none, at once. Used by one thread.
+/// Appends the samples of records to the head, on several threads or, with none, at once. Used by
+/// one thread.
 class ReplayWorkers {
  public:
   ReplayWorkers(Head& head, unsigned threads);
@@ -29,7 +30,8 @@ class ReplayWorkers {
 
   /// Samples under the number `ref`, in records that are added from now on, are the series' `id`.
   void AddSeries(std::uint64_t ref, SeriesId id);
-  /// As AddSeries, for a series that has the number `own_ref` already. Waits for what was added before.
+  /// As AddSeries, for a series that has the number `own_ref` already. Waits for what was added
+  /// before.
   void AddAlias(std::uint64_t ref, SeriesId id, std::uint64_t own_ref);
   /// A record of samples.
   void AddRecord(std::string record);

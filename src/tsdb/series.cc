@@ -13,7 +13,8 @@ namespace sonde::tsdb {
 namespace {
 
 constexpr std::size_t kFirstChunkBytes = 64;  // Of the allocation, header included.
-// A chunk that is larger takes no more samples, as in Prometheus: 1024 less one sample of the largest size.
+// A chunk that is larger takes no more samples, as in Prometheus: 1024 less one sample of the
+// largest size.
 constexpr std::size_t kMaxChunkBytesBeforeAppend = 1005;
 
 /// The next larger size that allocators have a class for (jemalloc: four to each doubling).
@@ -62,7 +63,8 @@ bool MustCut(MemoryChunk& chunk, std::int64_t last, std::int64_t t, const ChunkR
   if (chunk.bytes().size() > kMaxChunkBytesBeforeAppend) return true;
   const std::uint32_t count = chunk.count();
   if (count == rules.samples / 4) {
-    chunk.until_cut = ToOffset(PredictEnd(chunk.min_time().ms, last, last + chunk.until_cut) - last);
+    chunk.until_cut =
+        ToOffset(PredictEnd(chunk.min_time().ms, last, last + chunk.until_cut) - last);
   }
   return t - last >= chunk.until_cut || count >= 2 * rules.samples;
 }
@@ -135,8 +137,7 @@ void FullChunkList::PushBack(FullChunk chunk) {
   if (block_ == nullptr || block_->size == block_->capacity) {
     const std::uint32_t size = block_ == nullptr ? 0 : block_->size;
     const std::uint32_t capacity = size < 4 ? size + 1 : size + size / 2;
-    void* memory =
-        std::realloc(block_.release(), sizeof(Block) + capacity * sizeof(FullChunk));
+    void* memory = std::realloc(block_.release(), sizeof(Block) + capacity * sizeof(FullChunk));
     CHECK(memory != nullptr);
     block_.reset(size == 0 ? new (memory) Block : static_cast<Block*>(memory));
     block_->capacity = capacity;
@@ -164,13 +165,16 @@ void FullChunkList::PopBack() {
   if (--block_->size == 0) block_.reset();
 }
 
-void FullChunkList::Clear() { PopFront(chunks().size()); }
+void FullChunkList::Clear() {
+  PopFront(chunks().size());
+}
 
 AppendOutcome AppendSample(Series& series, Timestamp t, std::uint64_t value,
                            const ChunkRules& rules) {
   const std::int64_t last = series.last_time.load(std::memory_order_relaxed);
   if (t.ms <= last) {
-    // Without an open chunk the newest sample lies in a mapped one, and comes again from the log at a restart.
+    // Without an open chunk the newest sample lies in a mapped one, and comes again from the log at
+    // a restart.
     const bool same = t.ms == last && (series.open == nullptr || series.open->value == value);
     return same ? AppendOutcome::kDuplicate : AppendOutcome::kOutOfOrder;
   }

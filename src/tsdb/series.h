@@ -14,12 +14,13 @@
 #include "tsdb/head_chunks.h"
 #include "tsdb/xor_chunk.h"
 
-// One series in the head, in 64 bytes plus its chunks. A million of them are the budget (DESIGN 13), so that every field
-// here is counted; `docs/decisions/0031-head-memory.md` has the sum.
+// One series in the head, in 64 bytes plus its chunks. A million of them are the budget (DESIGN
+// 13), so that every field here is counted; `docs/decisions/0031-head-memory.md` has the sum.
 
 namespace sonde::tsdb {
 
-/// A series' number in the head: given in ascending order, never twice in the life of the process. 0 is none.
+/// A series' number in the head: given in ascending order, never twice in the life of the process.
+/// 0 is none.
 using SeriesId = std::uint32_t;
 
 /// A lock of one byte. Held for well under a microsecond: for an append, or for copying a chunk.
@@ -54,11 +55,12 @@ struct FreeMemory {
 
 /// An XOR chunk in memory: this header and, in the same allocation, the chunk's bytes.
 struct MemoryChunk {
-  std::uint64_t value = 0;      ///< Bits of the last value.
-  std::uint32_t delta = 0;      ///< Between the last two times; a chunk is shorter than 49 days.
-  std::uint32_t until_cut = 0;  ///< Milliseconds from the last sample to the time at which a new chunk begins.
-  std::uint16_t bits = 0;       ///< Of the chunk, header included.
-  std::uint16_t capacity = 0;   ///< Bytes.
+  std::uint64_t value = 0;  ///< Bits of the last value.
+  std::uint32_t delta = 0;  ///< Between the last two times; a chunk is shorter than 49 days.
+  std::uint32_t until_cut =
+      0;  ///< Milliseconds from the last sample to the time at which a new chunk begins.
+  std::uint16_t bits = 0;      ///< Of the chunk, header included.
+  std::uint16_t capacity = 0;  ///< Bytes.
   std::uint8_t leading = 0xFF;
   std::uint8_t trailing = 0;
 
@@ -131,26 +133,28 @@ inline constexpr std::int64_t kNoTime = std::numeric_limits<std::int64_t>::min()
 /// Times beyond this (a million years) are refused, so that arithmetic on times cannot overflow.
 inline constexpr std::int64_t kMaxTime = std::int64_t{1} << 55;
 
-/// A series in the head. Owned by the SeriesRegistry; its memory is reclaimed when every reader and appender that
-/// could know it has left (Guests).
+/// A series in the head. Owned by the SeriesRegistry; its memory is reclaimed when every reader and
+/// appender that could know it has left (Guests).
 struct Series {
   /// Guards what says so; fields without a remark do not change once the series can be found.
   mutable SeriesLock lock;
-  bool dead GUARDED_BY(lock) = false;          ///< Collected: it takes no more samples.
-  bool has_history GUARDED_BY(lock) = false;   ///< Older boundaries are in CommitHistory.
+  bool dead GUARDED_BY(lock) = false;         ///< Collected: it takes no more samples.
+  bool has_history GUARDED_BY(lock) = false;  ///< Older boundaries are in CommitHistory.
   std::uint8_t unused = 0;
-  /// The youngest collection epoch in which an appender looked at the series; 0: not made yet. Written under the lock.
+  /// The youngest collection epoch in which an appender looked at the series; 0: not made yet.
+  /// Written under the lock.
   std::atomic<std::uint32_t> touched{0};
   std::uint64_t wal_ref = 0;  ///< Its number in the write-ahead log.
   /// Numbers of its labels in the LabelIndex, in the order of names; the first element is how many.
   std::unique_ptr<std::uint32_t[]> labels;
-  MemoryChunkPtr open GUARDED_BY(lock);  ///< Gets the samples; null without any, or if the last chunk is full.
+  MemoryChunkPtr open
+      GUARDED_BY(lock);  ///< Gets the samples; null without any, or if the last chunk is full.
   FullChunkList full GUARDED_BY(lock);
   /// Of the newest sample, or kNoTime. Written under the lock.
   std::atomic<std::int64_t> last_time{kNoTime};
   std::uint64_t last_commit GUARDED_BY(lock) = 0;  ///< The youngest commit that added samples.
-  /// Newest time before that commit: what a reader that does not see the commit may see. During the replay: the newest
-  /// time that the log has shown.
+  /// Newest time before that commit: what a reader that does not see the commit may see. During the
+  /// replay: the newest time that the log has shown.
   std::int64_t visible_before GUARDED_BY(lock) = kNoTime;
 
   std::span<const std::uint32_t> pairs() const {
@@ -169,15 +173,17 @@ struct ChunkRules {
 enum class AppendOutcome : unsigned char {
   kAppended,
   kAppendedToNewChunk,
-  kDuplicate,   ///< The newest sample again.
+  kDuplicate,  ///< The newest sample again.
   kOutOfOrder,
 };
 
 /// Appends a sample, cutting chunks exactly as Prometheus does. A full chunk goes to `series.full`.
-AppendOutcome AppendSample(Series& series, Timestamp t, std::uint64_t value, const ChunkRules& rules)
-    REQUIRES(series.lock);
+AppendOutcome AppendSample(Series& series, Timestamp t, std::uint64_t value,
+                           const ChunkRules& rules) REQUIRES(series.lock);
 
 /// The end of the range of length `width` that holds `t` (towards zero, as Go divides).
-inline std::int64_t RangeEnd(std::int64_t t, std::int64_t width) { return t / width * width + width; }
+inline std::int64_t RangeEnd(std::int64_t t, std::int64_t width) {
+  return t / width * width + width;
+}
 
 }  // namespace sonde::tsdb

@@ -15,7 +15,8 @@ namespace {
 
 constexpr std::size_t kFirstSlots = 64;
 constexpr std::size_t kLogRecordBytes = 256 * 1024;
-// How many series lists are shortened, or how many ids looked through, before other users of the index get a turn.
+// How many series lists are shortened, or how many ids looked through, before other users of the
+// index get a turn.
 constexpr std::size_t kIdsPerTurn = 64 * 1024;
 
 bool Valid(LabelsView labels) {
@@ -97,7 +98,8 @@ SeriesRegistry::Entry SeriesRegistry::GetOrCreate(LabelsView labels, std::uint32
 }
 
 void SeriesRegistry::Restore(std::span<Restored> series) {
-  // The slots are all over the memory: have them on the way while the hashes of the next ones are computed.
+  // The slots are all over the memory: have them on the way while the hashes of the next ones are
+  // computed.
   for (Restored& item : series) {
     item.hash = Xxh3(item.labels.packed());
     Shard& shard = shards_[item.hash >> 58];

@@ -22,8 +22,9 @@
 
 namespace sonde::tsdb {
 
-/// Owns the series. Thread-safe. A `Series&` and the labels behind it stay valid while the caller is a guest of the head
-/// (Guests): what is collected is reclaimed only when all guests who could know it have left.
+/// Owns the series. Thread-safe. A `Series&` and the labels behind it stay valid while the caller
+/// is a guest of the head (Guests): what is collected is reclaimed only when all guests who could
+/// know it have left.
 ///
 /// Order of locks: a shard, the label index, a series, the list of unlogged series.
 class SeriesRegistry {
@@ -40,10 +41,11 @@ class SeriesRegistry {
     bool created = false;
     storage::AppendError error = storage::AppendError::kNone;
   };
-  /// The series with these labels, made if needed and then queued for the log. It will not be collected while an appender
-  /// of collection epoch `epoch` stays.
+  /// The series with these labels, made if needed and then queued for the log. It will not be
+  /// collected while an appender of collection epoch `epoch` stays.
   Entry GetOrCreate(LabelsView labels, std::uint32_t epoch);
-  /// A series during the replay of the log: it has its number there already and is not logged again.
+  /// A series during the replay of the log: it has its number there already and is not logged
+  /// again.
   struct Restored {
     LabelsView labels;
     std::uint64_t wal_ref = 0;
@@ -58,7 +60,7 @@ class SeriesRegistry {
     Series* series = series_.Find(id);
     // Acquire: pairs with the release that ends the making of a series.
     return series != nullptr && series->touched.load(std::memory_order_acquire) != 0 ? series
-                                                                                    : nullptr;
+                                                                                     : nullptr;
   }
   Series& operator[](SeriesId id) const { return series_[id]; }
 
@@ -78,28 +80,32 @@ class SeriesRegistry {
   /// Numbers in the log continue behind this one.
   void ReserveWalRef(std::uint64_t wal_ref);
 
-  // ------------------------------------------------------------------------------------------- log of new series
+  // ------------------------------------------------------------------------------------------- log
+  // of new series
 
-  /// Series records for the series that were made since the last call. A series can be found only after it is in here, so that
-  /// whoever writes these before any sample writes no sample of a series that the log does not know.
+  /// Series records for the series that were made since the last call. A series can be found only
+  /// after it is in here, so that whoever writes these before any sample writes no sample of a
+  /// series that the log does not know.
   std::vector<std::string> TakeUnlogged() EXCLUDES(unlogged_mutex_);
   bool HasUnlogged() const EXCLUDES(unlogged_mutex_);
   /// Gives records back that could not be written.
   void PutBackUnlogged(std::vector<std::string> records) EXCLUDES(unlogged_mutex_);
 
-  // ------------------------------------------------------------------------------------------- collection
+  // -------------------------------------------------------------------------------------------
+  // collection
 
   /// What was taken out of the registry and must be freed later.
   struct Removed {
     std::vector<SeriesId> series;
     std::vector<LabelId> labels;
   };
-  /// Takes out those of `candidates` (ascending) that have no chunk and were not touched in `oldest_epoch` or later.
+  /// Takes out those of `candidates` (ascending) that have no chunk and were not touched in
+  /// `oldest_epoch` or later.
   Removed Collect(std::span<const SeriesId> candidates, std::uint32_t oldest_epoch);
   using SeriesArray = PagedArray<Series, 5, 15>;
   using Pages = std::vector<std::unique_ptr<SeriesArray::Page>>;
-  /// Frees it; nobody who could know it may be left. Returns memory to be dropped only when those who are inside now have left
-  /// too: they may be looking an old number up in it.
+  /// Frees it; nobody who could know it may be left. Returns memory to be dropped only when those
+  /// who are inside now have left too: they may be looking an old number up in it.
   Pages Reclaim(const Removed& removed);
 
  private:
@@ -116,7 +122,8 @@ class SeriesRegistry {
   static constexpr SeriesId kRemoved = ~SeriesId{0};
   static constexpr std::size_t kShards = 64;
 
-  Entry GetOrMake(LabelsView labels, std::uint64_t hash, std::uint32_t epoch, std::uint64_t wal_ref);
+  Entry GetOrMake(LabelsView labels, std::uint64_t hash, std::uint32_t epoch,
+                  std::uint64_t wal_ref);
   bool HasLabels(const Series& series, std::string_view packed) const;
   SeriesId FindInShard(const Shard& shard, std::uint32_t hash, std::string_view packed) const
       REQUIRES(shard.mutex);

@@ -6,7 +6,8 @@
 namespace sonde::tsdb {
 namespace {
 
-/// Samples per batch, about: small chunks are put together, so that the caller's cost per batch is spread.
+/// Samples per batch, about: small chunks are put together, so that the caller's cost per batch is
+/// spread.
 constexpr std::size_t kBatchSamples = 512;
 
 /// Two growing columns without initialisation.
@@ -44,7 +45,8 @@ class Columns {
 
 }  // namespace
 
-/// Reads the chunks of a series in the order of time; where chunks of different sources overlap, it merges them.
+/// Reads the chunks of a series in the order of time; where chunks of different sources overlap, it
+/// merges them.
 class StoreSampleReader final : public storage::SampleReader {
  public:
   explicit StoreSampleReader(const StoreSeriesSet& set) : set_(set) {}
@@ -56,10 +58,10 @@ class StoreSampleReader final : public storage::SampleReader {
   /// One chunk, wherever it is.
   struct Slice {
     Timestamp min_time;
-    Timestamp max_time;                   // Samples after it are not to be given out.
-    std::uint64_t ref = 0;                // In the block or in the files of the head.
-    std::string_view data;                // A copy from the head, if set.
-    const Block* block = nullptr;         // Null: of the head.
+    Timestamp max_time;            // Samples after it are not to be given out.
+    std::uint64_t ref = 0;         // In the block or in the files of the head.
+    std::string_view data;         // A copy from the head, if set.
+    const Block* block = nullptr;  // Null: of the head.
     const Intervals* deleted = nullptr;
   };
 
@@ -180,8 +182,8 @@ Status StoreSampleReader::MergeUntil(std::size_t end) {
     merging_[i - at_].Clear();
     TRY(Decode(slices_[i], merging_[i - at_]));
   }
-  // Few sources: a linear search for the smallest is as good as a heap. Of samples at the same time the one of the
-  // first source (the oldest block) is taken.
+  // Few sources: a linear search for the smallest is as good as a heap. Of samples at the same time
+  // the one of the first source (the oldest block) is taken.
   while (true) {
     Timestamp next = Timestamp::Max();
     std::size_t from = position.size();

@@ -13,8 +13,9 @@
 #include "tsdb/block.h"
 #include "tsdb/head.h"
 
-// The answer to a Select: series with references to their chunks in blocks, and copies of what was in the head. It holds
-// nothing of the head itself, so that the head can go on, collect series and truncate while the answer is read.
+// The answer to a Select: series with references to their chunks in blocks, and copies of what was
+// in the head. It holds nothing of the head itself, so that the head can go on, collect series and
+// truncate while the answer is read.
 
 namespace sonde::tsdb {
 
@@ -23,12 +24,14 @@ struct SeriesPiece {
   static constexpr std::uint32_t kHead = ~std::uint32_t{0};
 
   std::uint32_t source = kHead;  ///< Position of the block in the set, or kHead.
-  std::uint32_t first = 0;       ///< The series' number in the block's index, or the first of its chunks from the head.
-  std::uint32_t count = 0;       ///< Chunks from the head.
-  std::uint32_t next = 0;        ///< The next piece of the same series + 1; 0: none.
+  std::uint32_t first =
+      0;  ///< The series' number in the block's index, or the first of its chunks from the head.
+  std::uint32_t count = 0;  ///< Chunks from the head.
+  std::uint32_t next = 0;   ///< The next piece of the same series + 1; 0: none.
 };
 
-/// Implements storage::SeriesSet. Immutable once it is built (by StoreQuerier), except for what readers note.
+/// Implements storage::SeriesSet. Immutable once it is built (by StoreQuerier), except for what
+/// readers note.
 class StoreSeriesSet final : public storage::SeriesSet {
  public:
   StoreSeriesSet(Timestamp start, Timestamp end, std::vector<std::shared_ptr<const Block>> blocks)

@@ -27,7 +27,8 @@ class TestStore {
     if (options_.directory.empty()) options_.directory = "/data";
     options_.random_seed = 7;
     if (options_.replay_threads == 0) options_.replay_threads = 1;
-    options_.fsync = options_.fsync == FsyncPolicy::kInterval ? FsyncPolicy::kSegment : options_.fsync;
+    options_.fsync =
+        options_.fsync == FsyncPolicy::kInterval ? FsyncPolicy::kSegment : options_.fsync;
   }
 
   Status Open() {
@@ -80,7 +81,8 @@ class TestStore {
         const storage::SampleBatch batch = TRY(reader->Next());
         if (batch.size() == 0) break;
         for (std::size_t k = 0; k < batch.size(); ++k) {
-          samples.emplace_back(batch.timestamps[k].ms, std::bit_cast<std::uint64_t>(batch.values[k]));
+          samples.emplace_back(batch.timestamps[k].ms,
+                               std::bit_cast<std::uint64_t>(batch.values[k]));
         }
       }
     }
@@ -103,8 +105,8 @@ inline std::string Difference(const StoreContents& got, const StoreContents& wan
     if (it == got.end()) return labels + " is missing";
     for (std::size_t i = 0; i < samples.size() && i < it->second.size(); ++i) {
       if (samples[i] == it->second[i]) continue;
-      return labels + ": sample " + std::to_string(i) + " is at " + std::to_string(it->second[i].first) +
-             ", not at " + std::to_string(samples[i].first);
+      return labels + ": sample " + std::to_string(i) + " is at " +
+             std::to_string(it->second[i].first) + ", not at " + std::to_string(samples[i].first);
     }
     if (samples.size() != it->second.size()) {
       return labels + ": " + std::to_string(it->second.size()) + " samples, not " +

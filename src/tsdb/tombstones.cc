@@ -36,7 +36,9 @@ void AddInterval(Intervals& intervals, Interval added) {
   intervals.insert(intervals.erase(first, last), added);
 }
 
-bool Covers(const Intervals& intervals, Timestamp t) { return CoversAll(intervals, t, t); }
+bool Covers(const Intervals& intervals, Timestamp t) {
+  return CoversAll(intervals, t, t);
+}
 
 bool CoversAll(const Intervals& intervals, Timestamp min_time, Timestamp max_time) {
   return std::ranges::any_of(intervals, [&](const Interval& interval) {

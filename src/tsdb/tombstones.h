@@ -9,7 +9,8 @@
 #include "base/result.h"
 #include "base/time.h"
 
-// Deleted ranges of time. Sonde does not delete yet; it honours what Prometheus deleted. Format: docs/formats/block.md.
+// Deleted ranges of time. Sonde does not delete yet; it honours what Prometheus deleted. Format:
+// docs/formats/block.md.
 
 namespace sonde::tsdb {
 

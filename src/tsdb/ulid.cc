@@ -29,7 +29,8 @@ std::optional<Ulid> Ulid::Parse(std::string_view text) {
   unsigned have = 0;
   std::size_t byte = 0;
   for (std::size_t i = 0; i < kTextSize; ++i) {
-    const char c = text[i] >= 'a' && text[i] <= 'z' ? static_cast<char>(text[i] - 'a' + 'A') : text[i];
+    const char c =
+        text[i] >= 'a' && text[i] <= 'z' ? static_cast<char>(text[i] - 'a' + 'A') : text[i];
     const std::size_t value = kAlphabet.find(c);
     if (value == std::string_view::npos || (i == 0 && value > 7)) return std::nullopt;
     bits = (bits << 5) | static_cast<unsigned>(value);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-
 namespace sonde::tsdb {
 namespace {
 
@@ -27,7 +26,9 @@ std::optional<std::uint32_t> ParseDigits(std::string_view text) {
 
 }  // namespace
 
-std::string WalSegmentName(std::uint32_t number) { return EightDigits(number); }
+std::string WalSegmentName(std::uint32_t number) {
+  return EightDigits(number);
+}
 
 std::string WalCheckpointName(std::uint32_t number) {
   return std::string(kCheckpointPrefix) + EightDigits(number);
@@ -50,8 +51,7 @@ Result<std::vector<WalCheckpoint>> ListWalCheckpoints(Env& env, const Env::Path&
   if (!env.Exists(dir)) return checkpoints;
   for (const DirEntry& entry : TRY(env.ListDir(dir))) {
     if (!entry.is_directory || !entry.name.starts_with(kCheckpointPrefix)) continue;
-    const auto number =
-        ParseDigits(std::string_view(entry.name).substr(kCheckpointPrefix.size()));
+    const auto number = ParseDigits(std::string_view(entry.name).substr(kCheckpointPrefix.size()));
     if (number) checkpoints.push_back({*number, dir / entry.name});
   }
   std::ranges::sort(checkpoints, {}, &WalCheckpoint::number);

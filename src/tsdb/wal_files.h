@@ -8,8 +8,8 @@
 #include "base/env.h"
 #include "base/result.h"
 
-// The files of a write-ahead log: numbered segments, and checkpoints that stand for the segments up to their number.
-// Format: docs/formats/wal.md.
+// The files of a write-ahead log: numbered segments, and checkpoints that stand for the segments up
+// to their number. Format: docs/formats/wal.md.
 
 namespace sonde::tsdb {
 
@@ -18,7 +18,13 @@ inline constexpr std::size_t kWalPageBytes = 32 * 1024;
 inline constexpr std::size_t kWalFragmentHeaderBytes = 7;
 
 /// What a fragment's type byte says: the low three bits, and the flags.
-enum class WalFragment : std::uint8_t { kPageEnd = 0, kFull = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
+enum class WalFragment : std::uint8_t {
+  kPageEnd = 0,
+  kFull = 1,
+  kFirst = 2,
+  kMiddle = 3,
+  kLast = 4
+};
 inline constexpr std::uint8_t kWalFragmentMask = 0x07;
 inline constexpr std::uint8_t kWalSnappyFlag = 0x08;
 inline constexpr std::uint8_t kWalZstdFlag = 0x10;

@@ -21,8 +21,7 @@ void WalSegmentReader::Resynchronise() {
 }
 
 bool WalSegmentReader::SkipPadding() {
-  const std::size_t page_end =
-      std::min(segment_.size(), (at_ / kWalPageBytes + 1) * kWalPageBytes);
+  const std::size_t page_end = std::min(segment_.size(), (at_ / kWalPageBytes + 1) * kWalPageBytes);
   const std::string_view padding = segment_.substr(at_, page_end - at_);
   at_ = page_end;
   return std::ranges::all_of(padding, [](char c) { return c == '\0'; });
@@ -102,8 +101,8 @@ bool WalSegmentReader::Next() {
     }
     const bool starts = type == WalFragment::kFull || type == WalFragment::kFirst;
     if (starts == inside) {
-      // A record without its end, or an end without a beginning. The fragment itself is sound: a new
-      // record may start with it.
+      // A record without its end, or an end without a beginning. The fragment itself is sound: a
+      // new record may start with it.
       NoteDamage("fragments of a record are missing");
       inside = false;
       if (!starts) continue;

@@ -12,11 +12,12 @@
 
 namespace sonde::tsdb {
 
-/// Reads the records of one segment. Bytes that are damaged are skipped to the next page that begins a record, so
-/// that one bad sector costs the records on it and no others. Not thread-safe.
+/// Reads the records of one segment. Bytes that are damaged are skipped to the next page that
+/// begins a record, so that one bad sector costs the records on it and no others. Not thread-safe.
 class WalSegmentReader {
  public:
-  /// Decompressed records above `max_record_bytes` count as damaged. `segment` must outlive the reader.
+  /// Decompressed records above `max_record_bytes` count as damaged. `segment` must outlive the
+  /// reader.
   explicit WalSegmentReader(std::string_view segment,
                             std::uint64_t max_record_bytes = kDefaultMaxRecordBytes)
       : segment_(segment), max_record_bytes_(max_record_bytes) {}
@@ -25,7 +26,8 @@ class WalSegmentReader {
   bool Next();
   /// Uncompressed. Valid until the next call of Next.
   std::string_view record() const { return record_; }
-  /// The same as a string of its own, without copying if it was compressed; record() is empty afterwards.
+  /// The same as a string of its own, without copying if it was compressed; record() is empty
+  /// afterwards.
   std::string TakeRecord();
   /// Where the last good record ends.
   std::uint64_t good_end() const { return good_end_; }

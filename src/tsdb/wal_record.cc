@@ -6,7 +6,9 @@ namespace {
 constexpr std::int64_t kCustomSchema = -53;
 
 // Counts in a record cannot be larger than what is left of it; so bounded, a loop over them ends.
-bool Plausible(const ByteReader& in, std::uint64_t count) { return count <= in.remaining(); }
+bool Plausible(const ByteReader& in, std::uint64_t count) {
+  return count <= in.remaining();
+}
 
 void SkipSpans(ByteReader& in) {
   const std::uint64_t count = in.Uvarint();
@@ -91,7 +93,9 @@ bool IsHistogramRecord(RecordType type) {
   }
 }
 
-SeriesRecordReader::SeriesRecordReader(std::string_view record) : in_(record) { in_.Byte(); }
+SeriesRecordReader::SeriesRecordReader(std::string_view record) : in_(record) {
+  in_.Byte();
+}
 
 bool SeriesRecordReader::Next() {
   if (!in_.ok() || too_long_ || in_.empty()) return false;

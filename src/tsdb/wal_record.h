@@ -13,8 +13,9 @@
 #include "model/labels.h"
 #include "model/metadata.h"
 
-// What the records of the write-ahead log say. Format: docs/formats/wal.md, "Records". Everything that Prometheus
-// writes is recognised; native histograms and exemplars are read over, with the series and time that they belong to.
+// What the records of the write-ahead log say. Format: docs/formats/wal.md, "Records". Everything
+// that Prometheus writes is recognised; native histograms and exemplars are read over, with the
+// series and time that they belong to.
 
 namespace sonde::tsdb {
 
@@ -100,7 +101,8 @@ class SeriesRecordReader {
 /// The error of a record whose bytes make no sense.
 Error MalformedRecord(std::string_view what);
 
-/// The references and times of a record in the first form: a base, then differences to it for every sample.
+/// The references and times of a record in the first form: a base, then differences to it for every
+/// sample.
 class RefTimesV1 {
  public:
   explicit RefTimesV1(ByteReader& in) : ref_(in.Be64()), time_(in.Be64()) {}
@@ -115,8 +117,8 @@ class RefTimesV1 {
   const std::uint64_t time_;
 };
 
-/// The same in the second form: references relative to the previous sample, times to the first, and a start
-/// timestamp that is read over.
+/// The same in the second form: references relative to the previous sample, times to the first, and
+/// a start timestamp that is read over.
 class RefTimesV2 {
  public:
   explicit RefTimesV2(ByteReader&) {}
@@ -128,8 +130,8 @@ class RefTimesV2 {
   std::uint64_t time_ = 0;
 };
 
-/// Calls visit(const RefSample&) for all samples of a record of type kSamples or kSamplesV2 (without start timestamps), up to
-/// the first that is malformed.
+/// Calls visit(const RefSample&) for all samples of a record of type kSamples or kSamplesV2
+/// (without start timestamps), up to the first that is malformed.
 template <class Visit>
 Status ForEachSample(std::string_view record, Visit visit) {
   ByteReader in(record);

@@ -29,9 +29,13 @@ std::string SeriesRecord(std::uint64_t ref, LabelsView labels) {
 // The worked examples of docs/formats/wal.md.
 TEST(WalRecordTest, SeriesAsInTheDocument) {
   EXPECT_EQ(Hex(SeriesRecord(7, Labels::Of({{"__name__", "up"}, {"job", "a"}}))),
-            "01" "0000000000000007" "02"
-            "085f5f6e616d655f5f" "027570"
-            "036a6f62" "0161");
+            "01"
+            "0000000000000007"
+            "02"
+            "085f5f6e616d655f5f"
+            "027570"
+            "036a6f62"
+            "0161");
 }
 
 TEST(WalRecordTest, SamplesAsInTheDocument) {
@@ -39,9 +43,15 @@ TEST(WalRecordTest, SamplesAsInTheDocument) {
   writer.Append(7, 1000, std::bit_cast<std::uint64_t>(1.5));
   writer.Append(5, 1030, std::bit_cast<std::uint64_t>(-0.0));
   EXPECT_EQ(Hex(writer.record()),
-            "02" "0000000000000007" "00000000000003e8"
-            "00" "00" "3ff8000000000000"
-            "03" "3c" "8000000000000000");
+            "02"
+            "0000000000000007"
+            "00000000000003e8"
+            "00"
+            "00"
+            "3ff8000000000000"
+            "03"
+            "3c"
+            "8000000000000000");
   std::vector<RefSample> samples;
   ASSERT_TRUE(DecodeSamples(writer.record(), samples).ok());
   ASSERT_EQ(samples.size(), 2U);
@@ -75,8 +85,8 @@ TEST(WalRecordTest, SamplesRoundTripWithExtremes) {
 
 TEST(WalRecordTest, SeriesRoundTrip) {
   const Labels plain = Labels::Of({{"__name__", "up"}, {"instance", "a:1"}});
-  const Labels long_value =
-      Labels::Of({{"__name__", "x"}, {"a", std::string(200, 'v')}, {"b", std::string(70'000, 'w')}});
+  const Labels long_value = Labels::Of(
+      {{"__name__", "x"}, {"a", std::string(200, 'v')}, {"b", std::string(70'000, 'w')}});
   std::string record;
   BeginRecord(record, RecordType::kSeries);
   AppendSeries(record, 1, plain);
@@ -120,9 +130,15 @@ TEST(WalRecordTest, TombstonesAndMetadataRoundTrip) {
   record.clear();
   BeginRecord(record, RecordType::kMetadata);
   AppendMetadata(record, {300, MetricType::kHistogram, "seconds", "Time to first token."});
-  EXPECT_EQ(Hex(record), "06" "ac02" "03" "02"
-            "04554e4954" "077365636f6e6473"
-            "0448454c50" "1454696d6520746f20666972737420746f6b656e2e");
+  EXPECT_EQ(Hex(record),
+            "06"
+            "ac02"
+            "03"
+            "02"
+            "04554e4954"
+            "077365636f6e6473"
+            "0448454c50"
+            "1454696d6520746f20666972737420746f6b656e2e");
   std::vector<RefMetadata> metadata;
   ASSERT_TRUE(DecodeMetadata(record, metadata).ok());
   ASSERT_EQ(metadata.size(), 1U);
@@ -213,7 +229,7 @@ TEST(WalRecordTest, FloatHistogramsOfTheSecondForm) {
   PutVarint(record, 1);   // The reference after the previous one,
   PutVarint(record, 15);  // the time after the first one,
   record.push_back('\2');
-  PutVarint(record, 7);   // and another start timestamp.
+  PutVarint(record, 7);  // and another start timestamp.
   put_body();
   PutVarint(record, 1);
   PutVarint(record, 30);

@@ -23,8 +23,8 @@ Status Rewrite(Env& env, const Env::Path& wal_dir, const WalSegment& segment) {
   const Env::Path scratch = wal_dir / (WalSegmentName(segment.number) + ".repair.tmp");
   TRY(env.RemoveAll(scratch));
   TRY(env.CreateDir(scratch));
-  // One segment as large as it needs: with fewer records and the same framing it is not larger than before, but for
-  // compression, which is left as it is found only for what does not shrink.
+  // One segment as large as it needs: with fewer records and the same framing it is not larger than
+  // before, but for compression, which is left as it is found only for what does not shrink.
   WalWriter writer(env, scratch, {.segment_bytes = std::uint64_t{1} << 40}, segment.number);
   WalSegmentReader reader(mapped->bytes());
   StoredRecord stored;

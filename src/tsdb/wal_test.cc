@@ -89,7 +89,9 @@ TEST_F(WalTest, WorkedExample) {
             "0003"      // three bytes
             "364b3fb7"  // CRC-32C("abc")
             "616263"
-            "01" "0000" "00000000");
+            "01"
+            "0000"
+            "00000000");
 }
 
 TEST_F(WalTest, RecordsOfEverySizeComeBackInOrder) {
@@ -227,8 +229,8 @@ TEST_F(WalTest, ATornTailKeepsEveryRecordBeforeIt) {
       EXPECT_EQ(reader.good_end(), ends[count]);
       ++count;
     }
-    const auto whole = static_cast<std::size_t>(
-        std::upper_bound(ends.begin(), ends.end(), cut) - ends.begin());
+    const auto whole =
+        static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), cut) - ends.begin());
     EXPECT_EQ(count, whole) << cut;
     EXPECT_FALSE(reader.good_after_damage());
     const bool behind_a_record = whole > 0 && cut == ends[whole - 1];
@@ -271,7 +273,8 @@ TEST_F(WalTest, FlippedBitsNeverMakeARecordThatWasNotWritten) {
     ASSERT_TRUE(WriteGroup(writer, {record}, WalCompression::kSnappy).ok());
   }
   const std::string bytes = *env_.ReadFile("/wal/00000000", 1 << 24);
-  // The checksum covers neither the kind of a fragment nor its compression: leave those bytes alone.
+  // The checksum covers neither the kind of a fragment nor its compression: leave those bytes
+  // alone.
   std::set<std::size_t> unprotected;
   for (std::size_t at = 0; at + 7 <= bytes.size();) {
     unprotected.insert(at);

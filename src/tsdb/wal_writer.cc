@@ -12,7 +12,9 @@
 namespace sonde::tsdb {
 namespace {
 
-std::uint64_t PageLeft(std::uint64_t bytes) { return kWalPageBytes - bytes % kWalPageBytes; }
+std::uint64_t PageLeft(std::uint64_t bytes) {
+  return kWalPageBytes - bytes % kWalPageBytes;
+}
 
 /// Bytes of record that still fit into a segment of `segment_bytes` that holds `bytes`.
 std::uint64_t RecordRoom(std::uint64_t bytes, std::uint64_t segment_bytes) {
@@ -169,8 +171,8 @@ Status WalWriter::UndoFailedCommit() {
   if (env_.Exists(path) && TRY(env_.FileSize(path)) > committed_.bytes) {
     TRY(env_.TruncateFile(path, committed_.bytes));
   }
-  // An open file would go on behind the cut; a new segment begins instead. What is in the old one still has to be
-  // synced, so it is kept open for that.
+  // An open file would go on behind the cut; a new segment begins instead. What is in the old one
+  // still has to be synced, so it is kept open for that.
   if (file_ != nullptr && file_segment_ <= committed_.segment) retired_.push_back(file_);
   file_.reset();
   position_ = committed_.bytes == 0 ? committed_ : Position{committed_.segment + 1, 0};
@@ -190,7 +192,8 @@ WalWriter::Unsynced WalWriter::unsynced() const {
 }
 
 Status WalWriter::Sync(Env& env, const Env::Path& dir, const Unsynced& unsynced) {
-  // In the order of the log, so that a power cut never leaves a hole before something that was synced.
+  // In the order of the log, so that a power cut never leaves a hole before something that was
+  // synced.
   for (const auto& file : unsynced.full) {
     TRY(file->Sync());
   }

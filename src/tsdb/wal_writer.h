@@ -28,30 +28,34 @@ struct WalWriterOptions {
 };
 
 struct WalWriterStats {
-  std::uint64_t bytes = 0;         ///< Handed to the operating system.
-  std::uint64_t pages = 0;         ///< Pages completed.
-  std::uint64_t segments = 0;      ///< Segments begun.
+  std::uint64_t bytes = 0;     ///< Handed to the operating system.
+  std::uint64_t pages = 0;     ///< Pages completed.
+  std::uint64_t segments = 0;  ///< Segments begun.
 };
 
-/// Appends records to numbered segment files in one directory. One group of records after the other:
+/// Appends records to numbered segment files in one directory. One group of records after the
+/// other:
 ///
 ///   TRY(writer.Prepare());
 ///   writer.Append(record); …
 ///   TRY(writer.Commit());
 ///
-/// Commit writes the group with as few writes as there are segments in it (one, nearly always). If it fails nothing of the
-/// group counts: the next Prepare cuts what reached the disk off again, and goes on in a new segment.
+/// Commit writes the group with as few writes as there are segments in it (one, nearly always). If
+/// it fails nothing of the group counts: the next Prepare cuts what reached the disk off again, and
+/// goes on in a new segment.
 ///
 /// Not thread-safe, except that what Unsynced hands out may be synced by another thread meanwhile.
 class WalWriter {
  public:
-  /// Will begin with segment `first_segment`; no file is created before the first Commit. `env` must outlive the writer.
+  /// Will begin with segment `first_segment`; no file is created before the first Commit. `env`
+  /// must outlive the writer.
   WalWriter(Env& env, Env::Path dir, WalWriterOptions options, std::uint32_t first_segment);
   ~WalWriter();
   WalWriter(const WalWriter&) = delete;
   WalWriter& operator=(const WalWriter&) = delete;
 
-  /// Begins a group. An error says why a failed one could not be undone; then nothing may be appended.
+  /// Begins a group. An error says why a failed one could not be undone; then nothing may be
+  /// appended.
   Status Prepare();
   /// Adds one record to the group.
   void Append(std::string_view stored, std::uint8_t flags);
@@ -64,7 +68,8 @@ class WalWriter {
   /// Ends and closes the segment that is being written; what is left to sync is in Unsynced.
   void Close();
 
-  /// Files with bytes that may not have reached the disk, oldest first, and whether the directory has new names.
+  /// Files with bytes that may not have reached the disk, oldest first, and whether the directory
+  /// has new names.
   struct Unsynced {
     std::vector<std::shared_ptr<WritableFile>> full;  ///< Segments that get no more bytes.
     std::shared_ptr<WritableFile> current;            ///< Null if there is nothing to sync in it.
@@ -78,7 +83,8 @@ class WalWriter {
   static Status Sync(Env& env, const Env::Path& dir, const Unsynced& unsynced);
   /// Tells the writer that Sync succeeded.
   void MarkSynced(const Unsynced& unsynced);
-  /// After the records were written but could not be synced: the group does not count, as if Commit had failed.
+  /// After the records were written but could not be synced: the group does not count, as if Commit
+  /// had failed.
   void UndoLastCommit();
 
   const WalWriterStats& stats() const { return stats_; }
@@ -106,8 +112,9 @@ class WalWriter {
   Position position_;   // Behind what was appended.
   Position committed_;  // Behind what was committed.
   Position before_last_commit_;
-  std::vector<Piece> pieces_;  // Appended, not yet committed. The last one is the segment of position_.
-  bool failed_ = false;        // The disk may hold more than committed_ says.
+  std::vector<Piece>
+      pieces_;           // Appended, not yet committed. The last one is the segment of position_.
+  bool failed_ = false;  // The disk may hold more than committed_ says.
 
   std::shared_ptr<WritableFile> file_;  // Of segment file_segment_; null before the first write.
   std::uint32_t file_segment_ = 0;

@@ -10,7 +10,9 @@
 namespace sonde::tsdb {
 namespace {
 
-Error TooShort() { return Error(ErrorKind::kCorruption, "chunk ends within a sample"); }
+Error TooShort() {
+  return Error(ErrorKind::kCorruption, "chunk ends within a sample");
+}
 
 /// Reads bits, most significant first, from bytes that are padded behind their end.
 class BitReader {
@@ -57,8 +59,8 @@ class BitReader {
   static std::int64_t ExtendTwos(std::uint64_t bits, unsigned n) {
     return static_cast<std::int64_t>(bits << (64 - n)) >> (64 - n);
   }
-  /// False once more was consumed than there is. Checked once a sample: one sample consumes fewer bytes than
-  /// kDecodeSlackBytes.
+  /// False once more was consumed than there is. Checked once a sample: one sample consumes fewer
+  /// bytes than kDecodeSlackBytes.
   bool ok() const { return at_ <= end_; }
 
  private:
@@ -85,8 +87,8 @@ inline bool ReadWindow(BitReader& in, Window& window) {
   return true;
 }
 
-// From one check to the next at most 145 bits are consumed, so that kDecodeSlackBytes behind the end cover a
-// sample that starts at the last bit, and the word that is peeked at after it.
+// From one check to the next at most 145 bits are consumed, so that kDecodeSlackBytes behind the
+// end cover a sample that starts at the last bit, and the word that is peeked at after it.
 Status DecodeXor(const char* data, std::size_t size, std::uint32_t count, Timestamp* times,
                  double* values) {
   BitReader in(data + kChunkHeaderBytes, (size - kChunkHeaderBytes) * 8);

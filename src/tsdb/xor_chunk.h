@@ -10,12 +10,13 @@
 #include "base/result.h"
 #include "base/time.h"
 
-// Chunks of float samples: delta-of-delta timestamps and XORed values, bit by bit what Prometheus writes.
-// Format: docs/formats/chunks.md.
+// Chunks of float samples: delta-of-delta timestamps and XORed values, bit by bit what Prometheus
+// writes. Format: docs/formats/chunks.md.
 
 namespace sonde::tsdb {
 
-/// What a chunk's bytes mean. Sonde writes kXor and reads kXor and kXor2; the others are recognised.
+/// What a chunk's bytes mean. Sonde writes kXor and reads kXor and kXor2; the others are
+/// recognised.
 enum class ChunkEncoding : std::uint8_t {
   kNone = 0,
   kXor = 1,
@@ -45,9 +46,10 @@ inline constexpr std::size_t kXorSlackBytes = 9;
 
 /// Where an XOR chunk under construction stands. The caller keeps the time of the last sample.
 struct XorState {
-  std::uint64_t value = 0;     ///< Bits of the last value.
-  std::uint64_t delta = 0;     ///< Between the last two times.
-  std::uint8_t leading = 0xFF;  ///< Zero bits before the window of significant bits; 0xFF: none yet.
+  std::uint64_t value = 0;  ///< Bits of the last value.
+  std::uint64_t delta = 0;  ///< Between the last two times.
+  std::uint8_t leading =
+      0xFF;  ///< Zero bits before the window of significant bits; 0xFF: none yet.
   std::uint8_t trailing = 0;
 };
 
@@ -59,9 +61,9 @@ inline void PutBits(char* data, std::uint32_t& at, std::uint64_t bits, unsigned 
   const unsigned used = at & 7;
   // The bits already in the first byte, at the top of the word.
   std::uint64_t word =
-      used == 0 ? 0
-                : (static_cast<std::uint64_t>(static_cast<unsigned char>(*p) & (0xFF00U >> used))
-                   << 56);
+      used == 0
+          ? 0
+          : (static_cast<std::uint64_t>(static_cast<unsigned char>(*p) & (0xFF00U >> used)) << 56);
   if (used + n <= 64) {
     word |= bits << (64 - n - used);
     word = __builtin_bswap64(word);
@@ -114,8 +116,9 @@ inline void PutXorValue(char* data, std::uint32_t& at, XorState& state, std::uin
 
 }  // namespace internal
 
-/// Adds a sample behind bit `at` of the chunk at `data`. `count` is the number of samples before; the caller
-/// writes the new count into the header. `data` must be writable for kMaxXorSampleBytes + kXorSlackBytes more.
+/// Adds a sample behind bit `at` of the chunk at `data`. `count` is the number of samples before;
+/// the caller writes the new count into the header. `data` must be writable for kMaxXorSampleBytes
+/// + kXorSlackBytes more.
 inline void AppendXor(char* data, std::uint32_t& at, XorState& state, std::uint32_t count,
                       std::int64_t last_time, std::int64_t time, std::uint64_t value) {
   const auto t = static_cast<std::uint64_t>(time);
@@ -180,9 +183,10 @@ inline std::uint32_t ChunkSampleCount(std::string_view chunk) {
 /// So many bytes behind a chunk's end may be read (not used) by the decoder; see DecodeChunk.
 inline constexpr std::size_t kDecodeSlackBytes = 32;
 
-/// Decodes a whole chunk of floats into columns with room for ChunkSampleCount(chunk) samples. `readable` is how
-/// many bytes can be read from chunk.data() on; with kDecodeSlackBytes behind the chunk nothing is copied.
-/// kCorruption if the bytes end too early; kInvalid for an encoding without floats.
+/// Decodes a whole chunk of floats into columns with room for ChunkSampleCount(chunk) samples.
+/// `readable` is how many bytes can be read from chunk.data() on; with kDecodeSlackBytes behind the
+/// chunk nothing is copied. kCorruption if the bytes end too early; kInvalid for an encoding
+/// without floats.
 Status DecodeChunk(ChunkEncoding encoding, std::string_view chunk, std::size_t readable,
                    Timestamp* times, double* values);
 

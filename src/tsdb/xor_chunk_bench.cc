@@ -1,10 +1,9 @@
-#include "tsdb/xor_chunk.h"
-
 #include <vector>
 
 #include <benchmark/benchmark.h>
 
 #include "base/random.h"
+#include "tsdb/xor_chunk.h"
 
 namespace sonde::tsdb {
 namespace {
@@ -36,8 +35,7 @@ void BM_Decode(benchmark::State& state) {
         DecodeChunk(ChunkEncoding::kXor, chunk, padded.size(), times.data(), values.data()).ok());
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()) * samples);
-  state.counters["bytes/sample"] =
-      static_cast<double>(chunk.size()) / static_cast<double>(samples);
+  state.counters["bytes/sample"] = static_cast<double>(chunk.size()) / static_cast<double>(samples);
 }
 BENCHMARK(BM_Decode)->Arg(kConstant)->Arg(kCounter)->Arg(kGauge)->Arg(kRandom);
 

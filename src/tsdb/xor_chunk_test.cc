@@ -114,7 +114,8 @@ TEST(XorChunkTest, RandomChunksRoundTrip) {
 }
 
 TEST(XorChunkTest, EveryCutIsAnError) {
-  const std::string chunk = Encode({{{1000}, 1}, {{2000}, 1.5}, {{3007}, 2.25}, {{900'000}, 1e300}});
+  const std::string chunk =
+      Encode({{{1000}, 1}, {{2000}, 1.5}, {{3007}, 2.25}, {{900'000}, 1e300}});
   for (std::size_t size = 2; size + 1 < chunk.size(); ++size) {
     EXPECT_FALSE(Decode(std::string_view(chunk).substr(0, size)).ok()) << size;
   }
@@ -164,16 +165,26 @@ class BitWriter {
 TEST(XorChunkTest, Xor2WithoutStartTimestamps) {
   // Ten samples; the header byte 0 says: no start timestamps. First: t = 1 (varint 2), v = 1.0.
   BitWriter w(std::string("\x00\x09\x00\x02\x3f\xf0\x00\x00\x00\x00\x00\x00", 12));
-  w << "00001010"                                   // second: +10 (uvarint)
-    << "0"                                          //   same value
-    << "0"                                          // third: steady, same
-    << "10" << "1" << "00001" << "001011" << "11111111111"  // fourth: steady, 2.0
-    << "11111"                                      // fifth: steady, stale marker
-    << "0"                                          // sixth: the value before the marker
-    << "110" << "0000000000101" << "0"              // seventh: +15, same
-    << "1110" << "11111111111111111011" << "111"    // eighth: +10, stale marker
-    << "11110" << "0000000000000000000000000000000000000000000000000000000000000001" << "10"
-    << "11111111111";                               // ninth: +11, 1.0 in the old window
+  w << "00001010"  // second: +10 (uvarint)
+    << "0"         //   same value
+    << "0"         // third: steady, same
+    << "10"
+    << "1"
+    << "00001"
+    << "001011"
+    << "11111111111"  // fourth: steady, 2.0
+    << "11111"        // fifth: steady, stale marker
+    << "0"            // sixth: the value before the marker
+    << "110"
+    << "0000000000101"
+    << "0"  // seventh: +15, same
+    << "1110"
+    << "11111111111111111011"
+    << "111"  // eighth: +10, stale marker
+    << "11110"
+    << "0000000000000000000000000000000000000000000000000000000000000001"
+    << "10"
+    << "11111111111";  // ninth: +11, 1.0 in the old window
   const auto columns = Decode(w.bytes(), ChunkEncoding::kXor2);
   ASSERT_TRUE(columns.ok()) << columns.error().message();
   const std::vector<std::int64_t> times{1, 11, 21, 31, 41, 51, 66, 76, 87};
@@ -189,9 +200,13 @@ TEST(XorChunkTest, Xor2WithoutStartTimestamps) {
 TEST(XorChunkTest, Xor2ReadsOverStartTimestamps) {
   // Header 0x82: the first sample has a start timestamp, which changes from sample 2 on.
   BitWriter w(std::string("\x00\x04\x82\x02\x3f\xf0\x00\x00\x00\x00\x00\x00\x02", 13));
-  w << "00001010" << "0"          // +10, same
-    << "0" << "10" << "011"       // steady, same; varbit of 3 bits
-    << "0" << "0"                 // steady, same; varbit 0
+  w << "00001010"
+    << "0"  // +10, same
+    << "0"
+    << "10"
+    << "011"  // steady, same; varbit of 3 bits
+    << "0"
+    << "0"  // steady, same; varbit 0
       ;
   const auto columns = Decode(w.bytes(), ChunkEncoding::kXor2);
   ASSERT_TRUE(columns.ok()) << columns.error().message();

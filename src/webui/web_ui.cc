@@ -12,9 +12,11 @@ namespace {
 
 constexpr std::string_view kPrefixPlaceholder = "SONDE_PREFIX_PLACEHOLDER";
 
-// The page loads nothing from elsewhere and sends nothing elsewhere; styles are set by scripts (charts, Mantine).
+// The page loads nothing from elsewhere and sends nothing elsewhere; styles are set by scripts
+// (charts, Mantine).
 constexpr std::string_view kContentSecurityPolicy =
-    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
+    "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; connect-src "
+    "'self'; "
     "frame-ancestors 'self'; base-uri 'self'; form-action 'self'";
 
 std::string_view ContentType(std::string_view path) {
@@ -68,10 +70,12 @@ const EmbeddedFile* WebUi::Find(std::string_view path) const {
   return nullptr;
 }
 
-void WebUi::Serve(net::HttpRequest& request, net::HttpResponse& response, std::string_view path) const {
+void WebUi::Serve(net::HttpRequest& request, net::HttpResponse& response,
+                  std::string_view path) const {
   if (request.method() != "GET" && request.method() != "HEAD") {
     response.headers().Set("Allow", "GET, HEAD");
-    static_cast<void>(response.Reply(405, "text/plain; charset=utf-8", "method not allowed\n").ok());
+    static_cast<void>(
+        response.Reply(405, "text/plain; charset=utf-8", "method not allowed\n").ok());
     return;
   }
   if (path.starts_with('/')) path.remove_prefix(1);
@@ -90,7 +94,9 @@ void WebUi::Serve(net::HttpRequest& request, net::HttpResponse& response, std::s
   const std::string etag = "\"" + std::string(file->digest) + "\"";
   response.headers().Set("ETag", etag);
   // Names under assets/ hold a hash of the contents: they never change.
-  response.headers().Set("Cache-Control", path.starts_with("assets/") ? "public, max-age=31536000, immutable" : "no-cache");
+  response.headers().Set("Cache-Control", path.starts_with("assets/")
+                                              ? "public, max-age=31536000, immutable"
+                                              : "no-cache");
   if (request.headers().Get("If-None-Match") == etag) {
     static_cast<void>(response.Reply(304, ContentType(path), "").ok());
     return;
@@ -106,7 +112,9 @@ void WebUi::Serve(net::HttpRequest& request, net::HttpResponse& response, std::s
   static_cast<void>(response.Reply(200, ContentType(path), std::move(body)).ok());
 }
 
-std::span<const EmbeddedFile> DistFiles() { return UiFiles(); }
+std::span<const EmbeddedFile> DistFiles() {
+  return UiFiles();
+}
 
 }  // namespace webui
 }  // namespace sonde

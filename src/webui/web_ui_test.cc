@@ -70,7 +70,8 @@ TEST(WebUiTest, EveryPathOfThePageIsTheIndexWithThePrefix) {
     EXPECT_EQ(response.status_, 200);
     EXPECT_EQ(response.body_, "<meta content=\"/sonde\">") << path;
     EXPECT_EQ(response.headers_.Get("Cache-Control"), "no-cache");
-    EXPECT_NE(response.headers_.Get("Content-Security-Policy").find("default-src 'self'"), std::string_view::npos);
+    EXPECT_NE(response.headers_.Get("Content-Security-Policy").find("default-src 'self'"),
+              std::string_view::npos);
   }
 }
 
@@ -79,14 +80,16 @@ TEST(WebUiTest, AssetsAreCachedForEverAndCompressedWhereWanted) {
   EXPECT_EQ(plain.body_, "let x");
   EXPECT_EQ(plain.content_type_, "text/javascript; charset=utf-8");
   EXPECT_EQ(plain.headers_.Get("Cache-Control"), "public, max-age=31536000, immutable");
-  const FakeResponse packed = Get("/assets/app-1a2b.js", [](FakeRequest& r) { r.headers_.Add("Accept-Encoding", "br, gzip"); });
+  const FakeResponse packed = Get(
+      "/assets/app-1a2b.js", [](FakeRequest& r) { r.headers_.Add("Accept-Encoding", "br, gzip"); });
   EXPECT_EQ(packed.body_, "packed");
   EXPECT_EQ(packed.headers_.Get("Content-Encoding"), "gzip");
   EXPECT_EQ(Get("/assets/gone.js").status_, 404);
 }
 
 TEST(WebUiTest, UnchangedFilesAreNotSentAgain) {
-  const FakeResponse response = Get("/favicon.svg", [](FakeRequest& r) { r.headers_.Add("If-None-Match", "\"d2\""); });
+  const FakeResponse response =
+      Get("/favicon.svg", [](FakeRequest& r) { r.headers_.Add("If-None-Match", "\"d2\""); });
   EXPECT_EQ(response.status_, 304);
   EXPECT_EQ(response.body_, "");
 }

@@ -1,5 +1,6 @@
-// The process is stopped at every single operation on the file system, by a kill or a power cut, and the store is opened on
-// what is left. See docs/decisions/0033-durability.md for what must hold.
+// The process is stopped at every single operation on the file system, by a kill or a power cut,
+// and the store is opened on what is left. See docs/decisions/0033-durability.md for what must
+// hold.
 
 #include <algorithm>
 #include <set>
@@ -60,7 +61,8 @@ void CommitRound(TestStore& store, int minute, int second, History& history) {
   }
 }
 
-/// Appends, commits, cuts blocks, truncates, drops old blocks; goes on after errors as a server does.
+/// Appends, commits, cuts blocks, truncates, drops old blocks; goes on after errors as a server
+/// does.
 History RunWorkload(TestStore& store) {
   History history;
   if (!store.Open()) return history;
@@ -182,7 +184,9 @@ void RunMatrix(const Options& options, std::uint64_t step, std::uint64_t offset)
 // In four parts, so that they can run side by side.
 class CrashMatrix : public testing::TestWithParam<std::uint64_t> {};
 
-TEST_P(CrashMatrix, NothingAcknowledgedIsLost) { RunMatrix(SmallOptions(), 4, GetParam()); }
+TEST_P(CrashMatrix, NothingAcknowledgedIsLost) {
+  RunMatrix(SmallOptions(), 4, GetParam());
+}
 TEST_P(CrashMatrix, NothingAcknowledgedIsLostWhenEveryCommitIsSynced) {
   RunMatrix(SmallOptions(FsyncPolicy::kAlways), 12, GetParam());
 }

@@ -1,5 +1,5 @@
-// Files that were cut, or in which bits were flipped, cost what cannot be read, and nothing else: no crash, no refusal to
-// start.
+// Files that were cut, or in which bits were flipped, cost what cannot be read, and nothing else:
+// no crash, no refusal to start.
 
 #include <algorithm>
 
@@ -32,8 +32,10 @@ void Fill(TestStore& store) {
   for (int second = 0; second < 9 * 60; second += 3) {
     auto appender = store->NewAppender();
     for (int s = 0; s < 6; ++s) {
-      ASSERT_EQ(appender->Append(Instance(s + second / 120), {kStart + second * 1000}, second * 0.25 + s).error,
-                storage::AppendError::kNone);
+      ASSERT_EQ(
+          appender->Append(Instance(s + second / 120), {kStart + second * 1000}, second * 0.25 + s)
+              .error,
+          storage::AppendError::kNone);
     }
     ASSERT_TRUE(appender->Commit().ok());
     if (second % 60 == 0) {

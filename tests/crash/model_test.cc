@@ -17,7 +17,8 @@ constexpr std::int64_t kStart = 1'700'000'000'000 / 60'000 * 60'000;
 /// What a store should hold: a sample is taken if it is newer than what its series has.
 class Model {
  public:
-  void Apply(const std::vector<std::pair<std::string, std::pair<std::int64_t, std::uint64_t>>>& batch) {
+  void Apply(
+      const std::vector<std::pair<std::string, std::pair<std::int64_t, std::uint64_t>>>& batch) {
     for (const auto& [labels, sample] : batch) {
       auto& series = samples_[labels];
       if (series.empty() || sample.first > series.back().first) series.push_back(sample);
@@ -26,7 +27,8 @@ class Model {
   StoreContents Read(std::int64_t start, std::int64_t end, std::string_view instance) const {
     StoreContents contents;
     for (const auto& [labels, series] : samples_) {
-      if (!instance.empty() && labels.find("instance=\"" + std::string(instance) + "\"") == std::string::npos) {
+      if (!instance.empty() &&
+          labels.find("instance=\"" + std::string(instance) + "\"") == std::string::npos) {
         continue;
       }
       std::vector<std::pair<std::int64_t, std::uint64_t>> in_range;
@@ -96,7 +98,8 @@ class RandomWork {
     const std::uint64_t count = 1 + rng_.Below(20);
     for (std::uint64_t i = 0; i < count; ++i) {
       now_ += static_cast<std::int64_t>(rng_.Below(700));
-      const std::int64_t t = rng_.Below(8) == 0 ? now_ - static_cast<std::int64_t>(rng_.Below(20'000)) : now_;
+      const std::int64_t t =
+          rng_.Below(8) == 0 ? now_ - static_cast<std::int64_t>(rng_.Below(20'000)) : now_;
       const double v = rng_.Below(3) == 0 ? 1 : rng_.Uniform();
       const Labels labels = RandomLabels();
       const std::string text = labels.ToString();
@@ -127,7 +130,8 @@ class RandomWork {
     std::int64_t start = kStart - 1000;
     std::int64_t end = now_ + 1000;
     if (rng_.Below(3) != 0) {
-      start = kStart + static_cast<std::int64_t>(rng_.Below(static_cast<std::uint64_t>(now_ - kStart + 1)));
+      start = kStart +
+              static_cast<std::int64_t>(rng_.Below(static_cast<std::uint64_t>(now_ - kStart + 1)));
       end = start + static_cast<std::int64_t>(rng_.Below(300'000));
     }
     std::string instance;
@@ -161,7 +165,9 @@ class RandomWork {
 
 class StoreModel : public testing::TestWithParam<std::uint64_t> {};
 
-TEST_P(StoreModel, HoldsWhatAMapHolds) { RandomWork(GetParam()).Run(1500); }
+TEST_P(StoreModel, HoldsWhatAMapHolds) {
+  RandomWork(GetParam()).Run(1500);
+}
 INSTANTIATE_TEST_SUITE_P(Seeds, StoreModel, testing::Range<std::uint64_t>(1, 13));
 
 }  // namespace

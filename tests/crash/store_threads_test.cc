@@ -1,4 +1,5 @@
-// Appends, queries, maintenance and syncs at the same time, for ThreadSanitizer and for what isolation promises.
+// Appends, queries, maintenance and syncs at the same time, for ThreadSanitizer and for what
+// isolation promises.
 
 #include <atomic>
 #include <thread>
@@ -99,7 +100,8 @@ TEST(StoreThreads, EverythingAtOnce) {
   const auto contents = *store.Read();
   for (int writer = 0; writer < kWriters; ++writer) {
     for (int s = 0; s < 5; ++s) {
-      EXPECT_EQ(contents.at(SeriesOf(writer, s).ToString()).size(), static_cast<std::size_t>(kRounds));
+      EXPECT_EQ(contents.at(SeriesOf(writer, s).ToString()).size(),
+                static_cast<std::size_t>(kRounds));
     }
   }
   store.Close();
@@ -128,7 +130,8 @@ TEST(StoreThreads, ConcurrentCommitsAreGrouped) {
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&, i] {
       auto appender = store->NewAppender();
-      if (appender->Append(SeriesOf(i, 0), {kStart}, i).error != storage::AppendError::kNone) ++failures;
+      if (appender->Append(SeriesOf(i, 0), {kStart}, i).error != storage::AppendError::kNone)
+        ++failures;
       if (!appender->Commit().ok()) ++failures;
     });
   }

@@ -1,10 +1,10 @@
 // A driver for scripts: writes, opens and dumps a store's directory.
 //
 //   tsdb_tool fill DIR SERIES ROUNDS     LLM-like series, 15 s apart; no blocks are cut
-//   tsdb_tool write DIR START STEP COUNT a few series from START (ms) on, with maintenance after each hour
-//   tsdb_tool open DIR                   replays, says how long it took
-//   tsdb_tool dump DIR [MIN MAX]         every sample, as `promtool tsdb dump` prints it, sorted
-//   tsdb_tool last DIR NAME              the newest sample of each series of that name
+//   tsdb_tool write DIR START STEP COUNT a few series from START (ms) on, with maintenance after
+//   each hour tsdb_tool open DIR                   replays, says how long it took tsdb_tool dump
+//   DIR [MIN MAX]         every sample, as `promtool tsdb dump` prints it, sorted tsdb_tool last
+//   DIR NAME              the newest sample of each series of that name
 
 #include <chrono>
 #include <cmath>
@@ -44,8 +44,8 @@ class Tool {
     Options options;
     options.directory = dir;
     options.retention = Duration(0);
-    database_ = TRY(Database::Open(env_, clock_, Logger(sink_, clock_, LogLevel::kWarn), registry_,
-                                   options));
+    database_ = TRY(
+        Database::Open(env_, clock_, Logger(sink_, clock_, LogLevel::kWarn), registry_, options));
     return database_.get();
   }
 
@@ -59,10 +59,9 @@ class Tool {
       for (std::size_t begin = 0; begin < series.size(); begin += 2000) {
         auto appender = database_->NewAppender();
         for (std::size_t i = begin; i < std::min(series.size(), begin + 2000); ++i) {
-          const double v = i % 5 == 0 ? 1
-                           : i % 5 == 1
-                               ? std::sin(round * 1.7 + static_cast<double>(i)) * 100
-                               : std::floor(round * static_cast<double>(i % 97) * 1.3);
+          const double v = i % 5 == 0   ? 1
+                           : i % 5 == 1 ? std::sin(round * 1.7 + static_cast<double>(i)) * 100
+                                        : std::floor(round * static_cast<double>(i % 97) * 1.3);
           if (refs.size() <= i) {
             refs.push_back(appender->Append(series[i], t, v).ref);
           } else {
@@ -84,8 +83,10 @@ class Tool {
       auto appender = database_->NewAppender();
       for (const char* instance : {"a:9100", "b:9100"}) {
         appender->Append(Labels::Of({{"__name__", "up"}, {"instance", instance}}), t, 1);
-        appender->Append(Labels::Of({{"__name__", "tokens_total"}, {"instance", instance}}), t, i * 17.0);
-        appender->Append(Labels::Of({{"__name__", "load"}, {"instance", instance}}), t, rng.Uniform());
+        appender->Append(Labels::Of({{"__name__", "tokens_total"}, {"instance", instance}}), t,
+                         i * 17.0);
+        appender->Append(Labels::Of({{"__name__", "load"}, {"instance", instance}}), t,
+                         rng.Uniform());
       }
       const std::string run = std::to_string(i / 500);
       appender->Append(Labels::Of({{"__name__", "run_info"}, {"run", run}}), t, i);
@@ -152,7 +153,8 @@ int Run(const std::vector<std::string>& args) {
     if (!opened) return Fail(opened.error());
     const auto took = std::chrono::steady_clock::now() - begin;
     std::printf("%zu series in %lld ms\n", static_cast<std::size_t>((*opened)->head_stats().series),
-                static_cast<long long>(std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
+                static_cast<long long>(
+                    std::chrono::duration_cast<std::chrono::milliseconds>(took).count()));
     std::fflush(stdout);
     std::_Exit(0);  // As a kill: nothing is put in order.
   }
@@ -171,4 +173,6 @@ int Run(const std::vector<std::string>& args) {
 }  // namespace
 }  // namespace sonde::tsdb
 
-int main(int argc, char** argv) { return sonde::tsdb::Run({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  return sonde::tsdb::Run({argv + 1, argv + argc});
+}

@@ -17,7 +17,9 @@ const ROUTES = {
   status_config: '/config',
   missing: '/nowhere',
 };
-const WIDTHS = { 1440: 2300, 768: 1400, 360: 1400 };
+const HEIGHTS = { 1440: 2300, 768: 1400, 360: 1400 };
+// SONDE_WIDTHS=1440,360 looks at fewer of them.
+const WIDTHS = Object.fromEntries(Object.entries(HEIGHTS).filter(([width]) => (process.env.SONDE_WIDTHS ?? width).split(',').includes(width)));
 const shots = process.env.SONDE_SHOTS;
 
 let server;

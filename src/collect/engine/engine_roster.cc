@@ -64,9 +64,11 @@ bool EngineRoster::IsIdentified(const std::string& url, Timestamp now) const {
   const auto found = addresses_.find(url);
   if (found == addresses_.end() || !found->second.up) return false;
   const Address& address = found->second;
-  if (address.identity.serves_api && address.identity.models.empty()) return false;  // It is still loading.
+  if (address.identity.serves_api && address.identity.models.empty())
+    return false;  // It is still loading.
   // Of a server without metrics nothing new is to be learned.
-  return address.identity.metrics_path.empty() || now - address.identified < kIdentifyAgain * interval_;
+  return address.identity.metrics_path.empty() ||
+         now - address.identified < kIdentifyAgain * interval_;
 }
 
 void EngineRoster::RecordHealthy(const std::string& url, Timestamp now) {

@@ -35,8 +35,9 @@ class EngineRoster {
 
   /// The base URLs to be probed now.
   std::vector<std::string> Due(Timestamp now) const;
-  /// An engine that was up a moment ago and need not say again who it is: a look at its health will do. Asking more costs: some
-  /// servers break off what they are streaming when they are asked for their models.
+  /// An engine that was up a moment ago and need not say again who it is: a look at its health will
+  /// do. Asking more costs: some servers break off what they are streaming when they are asked for
+  /// their models.
   bool IsIdentified(const std::string& url, Timestamp now) const;
   /// It answered that it is well.
   void RecordHealthy(const std::string& url, Timestamp now);

@@ -84,9 +84,11 @@ TEST(EngineRoster, AnEngineIsAskedWhoItIsNowAndThenOnly) {
   roster.Record(kLocal, {ProbeOutcome::kNobody, {}}, Timestamp{300'000});
   EXPECT_FALSE(roster.IsIdentified(kLocal, Timestamp{300'001}));
   // One without metrics has nothing new to say; one without a model is still loading.
-  roster.Record(kLocal, {ProbeOutcome::kEngine, {"openai", "", {"m"}, "", true}}, Timestamp{400'000});
+  roster.Record(kLocal, {ProbeOutcome::kEngine, {"openai", "", {"m"}, "", true}},
+                Timestamp{400'000});
   EXPECT_TRUE(roster.IsIdentified(kLocal, Timestamp{4'000'000}));
-  roster.Record(kLocal, {ProbeOutcome::kEngine, {"openai", "", {}, "", true}}, Timestamp{4'000'000});
+  roster.Record(kLocal, {ProbeOutcome::kEngine, {"openai", "", {}, "", true}},
+                Timestamp{4'000'000});
   EXPECT_FALSE(roster.IsIdentified(kLocal, Timestamp{4'000'001}));
 }
 
