@@ -8,6 +8,7 @@ port=${2:-21000}
 tool=$build/src/net/http_bench_tool
 work=$(mktemp -d)
 pids=
+# shellcheck disable=SC2154  # p is the loop's own variable.
 trap 'for p in $pids; do kill "$p" 2>/dev/null || true; done; rm -rf "$work"' EXIT
 
 # CPU ticks that a process has used.
