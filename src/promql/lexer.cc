@@ -65,9 +65,6 @@ static_assert(std::ranges::is_sorted(kWords, {}, &Word::text));
 
 constexpr std::string_view kDigits = "0123456789";
 
-constexpr bool IsSpace(char32_t rune) {
-  return rune == ' ' || rune == '\t' || rune == '\n' || rune == '\r';
-}
 constexpr bool IsDigit(char32_t rune) {
   return rune >= '0' && rune <= '9';
 }
