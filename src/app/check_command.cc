@@ -1,10 +1,9 @@
 #include "app/check_command.h"
 
 #include <cstdio>
-#include <cstdlib>
-#include <optional>
 #include <string_view>
 
+#include "app/process.h"
 #include "base/env.h"
 #include "config/check.h"
 #include "scrape/target.h"
@@ -14,10 +13,6 @@ namespace sonde::app {
 namespace {
 
 constexpr std::size_t kMaxPageBytes = 256U << 20;
-
-void Print(std::FILE* file, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), file);
-}
 
 /// Whether a job could scrape these targets, as the scraper would find out.
 Status CheckGroup(const scrape::ScrapeOptions& job, const discovery::TargetGroup& group) {
@@ -33,10 +28,7 @@ int RunCheckConfig(const std::vector<std::string>& files, bool syntax_only) {
   PosixEnv env;
   config::CheckOptions options;
   options.syntax_only = syntax_only;
-  options.load.environment = [](const std::string& name) {
-    const char* value = std::getenv(name.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>(value);
-  };
+  options.load.environment = EnvironmentVariable;
   options.check_group = CheckGroup;
   int code = 0;
   for (const std::string& file : files) {

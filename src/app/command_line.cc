@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app/check_command.h"
+#include "app/process.h"
 #include "app/query_command.h"
 #include "app/serve_flags.h"
 #include "app/server.h"
@@ -24,10 +25,6 @@
 
 namespace sonde::app {
 namespace {
-
-void Print(std::FILE* file, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), file);
-}
 
 int Fail(const Error& error) {
   Print(stderr, "sonde: " + error.message() + "\n");

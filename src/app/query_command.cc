@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/params.h"
+#include "app/process.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/number.h"
@@ -17,10 +18,6 @@ namespace {
 
 constexpr std::uint64_t kMaxAnswerBytes = 1ULL << 30;
 constexpr Duration kTimeout{120'000};
-
-void Print(std::FILE* file, std::string_view text) {
-  std::fwrite(text.data(), 1, text.size(), file);
-}
 
 int Fail(std::string_view message) {
   Print(stderr, "query error: ");

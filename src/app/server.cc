@@ -1,9 +1,7 @@
 #include "app/server.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -13,6 +11,7 @@
 #include "api/self_metrics.h"
 #include "app/features.h"
 #include "app/packs.h"
+#include "app/process.h"
 #include "app/version.h"
 #include "base/duration.h"
 #include "base/glob.h"
@@ -29,11 +28,6 @@ constexpr std::uint64_t kMaxMappingBytes = 16U << 20;
 
 std::size_t Cores() {
   return std::max(1U, std::thread::hardware_concurrency());
-}
-
-std::optional<std::string> EnvironmentVariable(const std::string& name) {
-  const char* value = std::getenv(name.c_str());
-  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
 }
 
 std::string HostName() {
