@@ -14,17 +14,8 @@ if not (ROOT / "ui/node_modules/playwright-core").exists():
     skip("the UI's packages are not installed (./dev test does it)")
 
 
-def free_ports(count):
-    """The first of `count` ports in a row that seem free, twice with a gap of ten: engines and their GPUs."""
-    for _ in range(100):
-        port = free_port()
-        if port + 20 < 65536:
-            return port
-    raise AssertionError("no free ports")
-
-
 with temporary_folder() as folder:
-    base = free_ports(15)
+    base = free_port()  # And the fourteen after it: engines and their GPUs.
     subprocess.run([SONDE, "demo", "--port", str(base), "--write-config", str(folder / "demo.yml")], check=True)
     with Server(folder, "--no-engine.autodetect", config=(folder / "demo.yml").read_text()) as server:
         with open(folder / "demo.log", "wb") as log:
