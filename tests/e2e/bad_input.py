@@ -8,6 +8,10 @@ import time
 from harness import QuietHandler, Server, http_server, remote_write, request, temporary_folder, wait_for
 
 
+# 200 MB in 200 kB: a page that is larger than its job allows. Made once: packing it takes longer than a scrape may.
+HUGE = gzip.compress(b"# " + b"x" * (200 << 20) + b"\n", 1)
+
+
 class Targets(QuietHandler):
     """One server, a target for each path."""
 
@@ -22,15 +26,13 @@ class Targets(QuietHandler):
             labels = ",".join(f'label_{i}="{"x" * 100}"' for i in range(2000))
             self.reply(200, f"many{{{labels}}} 1\n", "text/plain; version=0.0.4")
         elif self.path == "/huge":
-            # 200 MB in 200 kB: a page that is larger than its job allows.
             self.send_response(200)
-            body = gzip.compress(b"# " + b"x" * (200 << 20) + b"\n", 1)
             self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(HUGE)))
             self.end_headers()
             with contextlib.suppress(OSError):  # The other side hangs up when it has seen enough.
-                self.wfile.write(body)
+                self.wfile.write(HUGE)
 
 
 def memory_bytes(server):
