@@ -35,7 +35,9 @@ if(SONDE_MOLD)
 endif()
 find_program(SONDE_CCACHE ccache)
 if(SONDE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${SONDE_CCACHE})
+  # Paths relative to the build folder, so that what one clone has compiled serves every other.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+                                  CCACHE_NOHASHDIR=1 ${SONDE_CCACHE})
 endif()
 
 add_library(sonde_allocator INTERFACE)

@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <algorithm>
 #include <optional>
 #include <span>
 #include <utility>
@@ -16,6 +17,30 @@ namespace sonde::api {
 namespace {
 
 enum Methods : unsigned char { kGet = 1, kPost = 2, kPut = 4 };
+
+/// The element that the `*` of `pattern` stands for ("" without one); nothing if the path is
+/// another.
+std::optional<std::string_view> MatchPath(std::string_view pattern, std::string_view actual) {
+  const std::size_t star = pattern.find('*');
+  if (star == std::string_view::npos) {
+    return actual == pattern ? std::optional<std::string_view>("") : std::nullopt;
+  }
+  const std::string_view before = pattern.substr(0, star);
+  const std::string_view after = pattern.substr(star + 1);
+  if (!actual.starts_with(before) || !actual.ends_with(after) ||
+      actual.size() <= before.size() + after.size()) {
+    return std::nullopt;
+  }
+  const std::string_view element =
+      actual.substr(before.size(), actual.size() - before.size() - after.size());
+  if (element.find('/') != std::string_view::npos) return std::nullopt;
+  return element;
+}
+
+bool IsForm(const net::HttpRequest& request) {
+  return request.method() == "POST" &&
+         request.headers().Get("Content-Type").starts_with("application/x-www-form-urlencoded");
+}
 
 bool Allows(unsigned char methods, std::string_view method) {
   if (method == "GET" || method == "HEAD") return (methods & kGet) != 0;
@@ -45,24 +70,6 @@ struct Api::Route {
   unsigned char methods;
   Handler handler;
   bool needs_store;
-
-  /// The element that `*` stands for ("" without one); nothing if the path is another.
-  std::optional<std::string_view> Match(std::string_view actual) const {
-    const std::size_t star = path.find('*');
-    if (star == std::string_view::npos) {
-      return actual == path ? std::optional<std::string_view>("") : std::nullopt;
-    }
-    const std::string_view before = path.substr(0, star);
-    const std::string_view after = path.substr(star + 1);
-    if (!actual.starts_with(before) || !actual.ends_with(after) ||
-        actual.size() <= before.size() + after.size()) {
-      return std::nullopt;
-    }
-    const std::string_view element =
-        actual.substr(before.size(), actual.size() - before.size() - after.size());
-    if (element.find('/') != std::string_view::npos) return std::nullopt;
-    return element;
-  }
 };
 
 std::span<const Api::Route> Api::Routes() {
@@ -162,14 +169,17 @@ void Api::Handle(net::Fiber& fiber, net::HttpRequest& request, net::HttpResponse
   const Route* found = nullptr;
   Call call{fiber, request, response, attached_.load(std::memory_order_acquire), {}, {}};
   for (const Route& route : Routes()) {
-    const auto value = route.Match(path);
+    const auto value = MatchPath(route.path, path);
     if (!value) continue;
     found = &route;
     call.path_value = *value;
     break;
   }
+  const SondeRoute* own = found == nullptr ? FindSondeRoute(path, call.path_value) : nullptr;
   if (found != nullptr) {
     Dispatch(call, *found);
+  } else if (own != nullptr) {
+    DispatchSonde(call, *own);
   } else if (api || path.starts_with("/-/")) {
     Send(response, Answer::Text(404, "404 page not found\n"));
   } else {
@@ -178,43 +188,78 @@ void Api::Handle(net::Fiber& fiber, net::HttpRequest& request, net::HttpResponse
 }
 
 void Api::Dispatch(Call& call, const Route& route) {
-  if (!Allows(route.methods, call.request.method())) {
-    Send(call.response, Answer::Text(405, "method not allowed\n"));
-    return;
+  if (Begin(call, Allows(route.methods, call.request.method()), route.needs_store)) {
+    Send(call.response, (this->*route.handler)(call));
   }
-  if (route.needs_store && call.backend == nullptr) {
+}
+
+const SondeRoute* Api::FindSondeRoute(std::string_view path, std::string_view& path_value) const {
+  for (const SondeRoute& route : context_.sonde_routes) {
+    const auto value = MatchPath(route.path, path);
+    if (!value) continue;
+    path_value = *value;
+    return &route;
+  }
+  return nullptr;
+}
+
+void Api::DispatchSonde(Call& call, const SondeRoute& route) {
+  const std::string_view method =
+      call.request.method() == "HEAD" ? std::string_view("GET") : call.request.method();
+  const bool allowed =
+      std::find(route.methods.begin(), route.methods.end(), method) != route.methods.end();
+  if (!Begin(call, allowed, route.needs_store)) return;
+  std::string body;
+  if (method != "GET" && !IsForm(call.request)) {
+    auto read = call.request.ReadBody(route.max_body_bytes);
+    if (!read) {
+      const bool large = read.error().kind() == ErrorKind::kLimit;
+      Send(call.response, Answer::Failure({large ? 413 : 400, "bad_data"}, read.error().message()));
+      return;
+    }
+    body = *std::move(read);
+  }
+  const SondeRequest request{method, call.parameters, call.path_value, call.request.headers(),
+                             body};
+  Send(call.response,
+       call.fiber.Await(context_.query_workers, [&] { return route.handle(request); }));
+}
+
+bool Api::Begin(Call& call, bool allowed, bool needs_store) const {
+  if (!allowed) {
+    Send(call.response, Answer::Text(405, "method not allowed\n"));
+    return false;
+  }
+  if (needs_store && call.backend == nullptr) {
     // The log is being replayed, or the process is stopping; /api/v1/status/walreplay tells how far
     // it is.
     Answer answer = Answer::Text(503, "Service Unavailable\n");
     answer.headers.emplace_back("Retry-After", "1");
     Send(call.response, std::move(answer));
-    return;
+    return false;
   }
   auto parameters = net::Query::Parse(call.request.query());
   if (!parameters) {
     Send(call.response,
          Answer::Failure(Error(ErrorKind::kInvalid,
                                "error parsing form values: " + parameters.error().message())));
-    return;
+    return false;
   }
   call.parameters = *std::move(parameters);
-  const bool form =
-      call.request.method() == "POST" &&
-      call.request.headers().Get("Content-Type").starts_with("application/x-www-form-urlencoded");
-  if (form) {
+  if (IsForm(call.request)) {
     const auto body = call.request.ReadBody(options_.max_form_bytes);
     const auto fields = body ? net::Query::Parse(*body) : Result<net::Query>(body.error());
     if (!fields) {
       Send(call.response, Answer::Failure({400, "bad_data"}, "error parsing form values: " +
                                                                  fields.error().message()));
-      return;
+      return false;
     }
     // As Go's Request.Form: the body's values stand before those of the URL.
     net::Query merged = *fields;
     merged.Append(call.parameters);
     call.parameters = std::move(merged);
   }
-  Send(call.response, (this->*route.handler)(call));
+  return true;
 }
 
 // -------------------------------------------------------------------------------------------------

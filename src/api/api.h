@@ -10,6 +10,7 @@
 
 #include "api/envelope.h"
 #include "api/query_service.h"
+#include "api/sonde_routes.h"
 #include "api/status.h"
 #include "api/targets_service.h"
 #include "base/regex.h"
@@ -57,6 +58,7 @@ struct ApiContext {
   std::function<std::string()> host_page;  ///< For /metrics/host; empty: none.
   std::function<void(net::HttpRequest&, net::HttpResponse&, std::string_view path)>
       page;  ///< The web UI.
+  std::vector<SondeRoute> sonde_routes = {};
 };
 
 /// Routes requests. Thread-safe. Until Attach is called everything that needs the store answers
@@ -86,6 +88,11 @@ class Api {
 
   static std::span<const Route> Routes();
   void Dispatch(Call& call, const Route& route);
+  const SondeRoute* FindSondeRoute(std::string_view path, std::string_view& path_value) const;
+  void DispatchSonde(Call& call, const SondeRoute& route);
+  /// Checks the method, and that the store is open if need be; reads the parameters. False: it has
+  /// been answered.
+  bool Begin(Call& call, bool allowed, bool needs_store) const;
   void AddCorsHeaders(const net::HttpRequest& request, net::HttpResponse& response) const;
 
   Answer Query(Call& call);
