@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <ctime>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -42,6 +43,13 @@ std::string OpenSslError() {
   ERR_clear_error();
   const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
   return reason == nullptr ? "unknown error" : reason;
+}
+
+/// A certificate's time; the epoch if it cannot be read.
+Timestamp TimeOf(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (time == nullptr || ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  return {static_cast<std::int64_t>(::timegm(&parts)) * 1000};
 }
 
 Error BadFile(const char* what, const std::string& path) {
@@ -446,6 +454,31 @@ IoAttempt TlsSession::Write(std::string_view bytes) {
 
 bool TlsSession::HasPending() const {
   return SSL_has_pending(impl_->ssl) == 1;
+}
+
+Result<TlsInspection> TlsSession::InspectPeer(const std::string& expected) const {
+  const std::string& own = impl_->context->server_name;
+  const std::string& name = own.empty() ? expected : own;
+  X509* leaf = SSL_get0_peer_certificate(impl_->ssl);
+  if (leaf == nullptr) return Error(ErrorKind::kInvalid, "TLS: the server has no certificate");
+  TlsInspection inspection;
+  inspection.leaf_not_before = TimeOf(X509_get0_notBefore(leaf));
+  inspection.leaf_not_after = TimeOf(X509_get0_notAfter(leaf));
+  inspection.earliest_not_after = inspection.leaf_not_after;
+  const STACK_OF(X509)* chain = SSL_get_peer_cert_chain(impl_->ssl);
+  for (int i = 0; chain != nullptr && i < sk_X509_num(chain); ++i) {
+    const Timestamp end = TimeOf(X509_get0_notAfter(sk_X509_value(chain, i)));
+    inspection.earliest_not_after = std::min(inspection.earliest_not_after, end);
+  }
+  const long verify = SSL_get_verify_result(impl_->ssl);
+  if (verify != X509_V_OK) inspection.chain_problem = X509_verify_cert_error_string(verify);
+  const bool fits = Address::FromLiteral(name, 0).size != 0
+                        ? X509_check_ip_asc(leaf, name.c_str(), 0) == 1
+                        : X509_check_host(leaf, name.data(), name.size(),
+                                          X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1;
+  if (!fits) inspection.name_problem = "the certificate is not for " + name;
+  inspection.version = SSL_get_version(impl_->ssl);
+  return inspection;
 }
 
 void TlsSession::SendClose() {

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "net/reactor.h"
 #include "net/tls.h"
+#include "net/tls_inspect.h"
 
 // TLS over a non-blocking descriptor. Only net/ includes this file.
 
@@ -43,6 +44,10 @@ class TlsSession {
   /// Bytes that have been received but not read yet; the descriptor will not become readable for
   /// them.
   bool HasPending() const;
+  /// After the handshake: what the server's certificates say, and whether they are for `expected`
+  /// (or the context's own server_name). See
+  /// InspectTls.
+  Result<TlsInspection> InspectPeer(const std::string& expected) const;
   /// Tells the peer that nothing more will come; at best, as nobody waits for it.
   void SendClose();
 

@@ -43,6 +43,7 @@ class Transport {
   /// Asks the operating system: a byte has come that was not read, or the connection has ended.
   bool HasNews();
   bool is_tls() const { return tls_ != nullptr; }
+  const TlsSession* tls() const { return tls_.get(); }  ///< Null: plain.
   IoSource& source() { return source_; }
   const IoSource& source() const { return source_; }
 
