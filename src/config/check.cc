@@ -28,6 +28,12 @@ class Checker {
       CheckJob(*job);
     for (const std::string& file : config.sonde.mapping_files)
       CheckPattern(file, "mapping file");
+    for (const std::string& file : config.sonde.probes.suite_files)
+      CheckPattern(file, "suite file");
+    for (const auto& canary : config.sonde.probes.canaries)
+      CheckProbeAccess(canary.access, "canary");
+    for (const auto& account : config.sonde.probes.accounts)
+      CheckProbeAccess(account.access, "account " + account.name);
     if (rule_files > 0)
       report_ += fmt::format("  {} rule files found (not evaluated in this version)\n", rule_files);
   }
@@ -69,6 +75,18 @@ class Checker {
       for (const std::string& file : header.files)
         CheckFile(file, "header", job);
     }
+  }
+
+  void CheckProbeAccess(const collect::ProbeAccess& access, std::string_view what) {
+    const auto check = [&](const std::string& path, std::string_view kind) {
+      if (path.empty() || env_.Exists(path)) return;
+      Fail(fmt::format("{}: {} file {} does not exist", what, kind, QuoteGo(path)));
+    };
+    if (access.authorization) check(access.authorization->file, "credentials");
+    if (!access.tls) return;
+    check(access.tls->ca_file, "CA");
+    check(access.tls->certificate_file, "client cert");
+    check(access.tls->key_file, "client key");
   }
 
   void CheckJob(const scrape::ScrapeOptions& job) {

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "collect/options.h"
+#include "collect/probe/options.h"
 #include "discovery/target_group.h"
 #include "gateway/options.h"
 #include "model/labels.h"
@@ -51,6 +52,7 @@ struct SondeOptions {
   gateway::GatewayOptions gateway;  ///< With the vocabulary's prefix.
   std::string vocabulary_prefix = "deepseek_";
   std::vector<std::string> mapping_files;
+  collect::ProbeOptions probes;
   std::uint64_t max_body_bytes = 256ULL
                                  << 20;  ///< Of one scrape, where no body_size_limit says less.
   std::uint64_t max_bodies_in_memory_bytes = 1ULL << 30;  ///< Of all scrapes together.

@@ -82,19 +82,6 @@ std::vector<discovery::HttpAccessOptions::Header> FillHeaders(const YamlNode* he
   return out;
 }
 
-net::TlsClientOptions FillTls(const BlockView& view, const FillContext& context) {
-  net::TlsClientOptions tls;
-  tls.ca_file = context.Resolve(view.Text("ca_file"));
-  tls.ca_pem = view.Text("ca");
-  tls.certificate_file = context.Resolve(view.Text("cert_file"));
-  tls.key_file = context.Resolve(view.Text("key_file"));
-  tls.server_name = view.Text("server_name");
-  tls.insecure_skip_verify = view.Bool("insecure_skip_verify");
-  tls.min_version = view.Text("min_version");
-  tls.max_version = view.Text("max_version");
-  return tls;
-}
-
 void FillProxy(const BlockView& view, const FillContext& context,
                discovery::HttpAccessOptions& access) {
   if (view.Bool("proxy_from_environment")) {
@@ -221,6 +208,19 @@ std::string FillContext::Resolve(const std::string& path) const {
 
 std::string FillContext::Getenv(const char* name) const {
   return environment ? environment(name).value_or("") : std::string();
+}
+
+net::TlsClientOptions FillTls(const BlockView& view, const FillContext& context) {
+  net::TlsClientOptions tls;
+  tls.ca_file = context.Resolve(view.Text("ca_file"));
+  tls.ca_pem = view.Text("ca");
+  tls.certificate_file = context.Resolve(view.Text("cert_file"));
+  tls.key_file = context.Resolve(view.Text("key_file"));
+  tls.server_name = view.Text("server_name");
+  tls.insecure_skip_verify = view.Bool("insecure_skip_verify");
+  tls.min_version = view.Text("min_version");
+  tls.max_version = view.Text("max_version");
+  return tls;
 }
 
 Labels FillLabels(const YamlNode* mapping) {
@@ -473,6 +473,7 @@ SondeOptions FillSonde(const BlockView& view, Duration global_interval, const Fi
   out.gateway.vocabulary_prefix = out.vocabulary_prefix;
   for (const std::string& file : view.Strings("mappings"))
     out.mapping_files.push_back(context.Resolve(file));
+  out.probes = FillProbes(view.Child("probes"), context);
   const BlockView scraping = view.Child("scraping");
   out.max_body_bytes = static_cast<std::uint64_t>(scraping.Size("max_body_size"));
   out.max_bodies_in_memory_bytes =
