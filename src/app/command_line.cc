@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app/check_command.h"
+#include "app/probe_command.h"
 #include "app/process.h"
 #include "app/query_command.h"
 #include "app/serve_flags.h"
@@ -135,6 +136,7 @@ class Commands {
     AddCheck();
     AddTest();
     AddQuery();
+    AddProbe();
     app_.add_subcommand("version", "What this binary was built from")->callback([this] {
       run_ = [] {
         Print(stdout, VersionText());
@@ -189,8 +191,10 @@ class Commands {
   }
 
   void AddCheck() {
-    CLI::App* check = app_.add_subcommand("check", "Check a configuration or a page of metrics")
-                          ->require_subcommand(1);
+    CLI::App* check =
+        app_.add_subcommand("check",
+                            "Check a configuration, a suite of questions or a page of metrics")
+            ->require_subcommand(1);
     CLI::App* config = check->add_subcommand(
         "config", "Read configurations as `serve` does, and the files that they name");
     config->add_option("FILE", config_files_)->required();
@@ -198,6 +202,9 @@ class Commands {
                      "Do not look at the files that the configuration names");
     config->callback(
         [this] { run_ = [this] { return RunCheckConfig(config_files_, syntax_only_); }; });
+    CLI::App* probes = check->add_subcommand("probes", "Read suites of canary questions");
+    probes->add_option("FILE", suite_files_)->required();
+    probes->callback([this] { run_ = [this] { return RunCheckProbes(suite_files_); }; });
     CLI::App* metrics = check->add_subcommand("metrics", "Judge an exposition on standard input");
     metrics->add_flag("--openmetrics", openmetrics_, "By the rules of OpenMetrics 1.0");
     metrics->callback([this] { run_ = [this] { return RunCheckMetrics(openmetrics_); }; });
@@ -231,6 +238,21 @@ class Commands {
     range->callback([this] { run_ = [this] { return RunRangeQuery(query_); }; });
   }
 
+  void AddProbe() {
+    CLI::App* probe =
+        app_.add_subcommand("probe", "Ask a model what it must know")->require_subcommand(1);
+    CLI::App* run = probe->add_subcommand("run", "Ask each question of a suite once");
+    run->add_option("--url", probe_.url, "Base URL of an OpenAI-compatible server")->required();
+    run->add_option("--suite", probe_.suite, "A suite that ships, or a file")
+        ->capture_default_str();
+    run->add_option("--model", probe_.model, "Default: the first that the server lists");
+    run->add_option("--api-key-file", probe_.api_key_file, "Sent as a bearer token");
+    run->add_option("--ca-file", probe_.ca_file, "Instead of the system's roots");
+    run->add_option("--timeout", probe_.timeout, "For each question")->capture_default_str();
+    run->add_option("--max-tokens", probe_.max_tokens, "Of each answer")->capture_default_str();
+    run->callback([this] { run_ = [this] { return RunProbe(probe_); }; });
+  }
+
   CLI::App& app_;
   std::function<int()> run_;
   ServeOptions serve_;
@@ -242,6 +264,8 @@ class Commands {
   std::vector<std::string> promql_files_;
   bool naive_ = false;
   QueryCommand query_;
+  ProbeCommand probe_;
+  std::vector<std::string> suite_files_;
 };
 
 }  // namespace

@@ -38,6 +38,9 @@ class EngineWiring {
   void Start();
   void Stop();
 
+  /// The engines that are known now.
+  std::vector<collect::FoundEngine> engines() const { return finder_.engines(); }
+
   /// The configuration was read again. What the finder looks for stays as it was.
   Status Reload(gateway::GatewayOptions gateway,
                 std::vector<std::shared_ptr<const scrape::ScrapeOptions>> jobs) EXCLUDES(mutex_);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "api/self_metrics.h"
+#include "app/blind_spot_routes.h"
 #include "app/features.h"
 #include "app/packs.h"
 #include "app/process.h"
@@ -139,6 +140,7 @@ Status Server::StartAll() {
   TRY(StartApi());
   TRY(OpenStore(*loaded));
   TRY(StartSources(*loaded));
+  TRY(StartProbes(*loaded));
   api_->Attach(
       {*database_, *evaluator_, *write_receiver_, *scraper_, [this](std::string_view metric) {
          std::vector<api::StoredMetadata> all;
@@ -237,6 +239,7 @@ Status Server::Reload() {
             "sonde.host");
     warn_if(GatewayOptionsOf(*loaded).listen_address != GatewayOptionsOf(*before).listen_address,
             "sonde.gateway.listen_address");
+    warn_if(loaded->sonde.probes != before->sonde.probes, "sonde.probes");
     warn_if(loaded->storage.retention != before->storage.retention, "storage.tsdb.retention.time");
     MutexLock lock(config_mutex_);
     config_ = loaded;
@@ -314,6 +317,8 @@ api::ApiContext Server::MakeApiContext() {
       .host_page = {},
       .page = [this](net::HttpRequest& request, net::HttpResponse& response,
                      std::string_view path) { web_ui_->Serve(request, response, path); }};
+  for (api::SondeRoute& route : BlindSpotRoutes([this] { return blind_spots_.get(); }))
+    context.sonde_routes.push_back(std::move(route));
   if (host_ != nullptr) context.host_page = [this] { return host_->Collect(); };
   return context;
 }
@@ -444,6 +449,42 @@ Status Server::StartSources(const config::Config& config) {
   return OkStatus();
 }
 
+Status Server::StartProbes(const config::Config& config) {
+  probes_ = TRY(ProbeWiring::Make(config.sonde.probes,
+                                  {.loops = loops_,
+                                   .pool = ingest_workers_,
+                                   .env = env_,
+                                   .clock = clock_,
+                                   .logger = logger_,
+                                   .registry = registry_,
+                                   .store = *database_,
+                                   .evaluator = *evaluator_,
+                                   .scraper = *scraper_,
+                                   .engines = [this] { return engines_->engines(); },
+                                   .gateway = gateway_.get(),
+                                   .gateway_address = GatewayOptionsOf(config).listen_address,
+                                   .gateway_tls = config.sonde.gateway.tls.has_value(),
+                                   .vocabulary_prefix = config.sonde.vocabulary_prefix,
+                                   .config = [this] { return this->config(); }}));
+  probes_->Start();
+  insight::BlindSpotWatch::Sources sources;
+  sources.engines = [this] {
+    std::vector<insight::BlindSpotFacts::Engine> engines;
+    for (const collect::FoundEngine& engine : engines_->engines()) {
+      engines.push_back({engine.url, engine.instance(), engine.identity.engine, engine.up,
+                         engine.identity.serves_api, !engine.identity.metrics_path.empty()});
+    }
+    return engines;
+  };
+  sources.gateway_on = gateway_ != nullptr;
+  sources.host_name = HostName();
+  blind_spots_ = std::make_unique<insight::BlindSpotWatch>(
+      insight::BlindSpotOptions{}, config.sonde.vocabulary_prefix, *database_, *evaluator_, clock_,
+      logger_, registry_, std::move(sources));
+  blind_spots_->Start();
+  return OkStatus();
+}
+
 void Server::AddInternalTargets(const config::Config& config) {
   const std::string host_name = HostName();
   if (host_ != nullptr) {
@@ -454,7 +495,10 @@ void Server::AddInternalTargets(const config::Config& config) {
                            .render = [this] { return host_->Collect(); }});
   }
   if (options_.self && config.sonde.self.enabled) {
-    scraper_->AddInternal({.options = InternalJob("sonde", config.sonde.self.interval),
+    scrape::ScrapeOptions own = InternalJob("sonde", config.sonde.self.interval);
+    // An upstream's, an engine's, a probed place's `instance` is theirs, not ours.
+    own.honor_labels = true;
+    scraper_->AddInternal({.options = std::move(own),
                            .address = host_name + ":" + std::to_string(web_port()),
                            .labels = {},
                            .format = wire::ExpositionFormat::kText,
@@ -475,6 +519,8 @@ void Server::Stop() {
   logger_.Info("stopping", {});
   // In the order of the data's path: first what lets new work in.
   if (api_ != nullptr) api_->Detach();
+  if (blind_spots_ != nullptr) blind_spots_->Stop();
+  if (probes_ != nullptr) probes_->Stop();
   if (engines_ != nullptr) engines_->Stop();
   if (gateway_ != nullptr) gateway_->Stop();
   if (discoverer_ != nullptr) discoverer_->Stop();

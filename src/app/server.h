@@ -9,6 +9,7 @@
 
 #include "api/api.h"
 #include "app/engine_wiring.h"
+#include "app/probe_wiring.h"
 #include "app/serve_options.h"
 #include "base/clock.h"
 #include "base/env.h"
@@ -21,6 +22,7 @@
 #include "config/config.h"
 #include "discovery/discoverer.h"
 #include "gateway/gateway.h"
+#include "insight/blind_spot_watch.h"
 #include "instrument/registry.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
@@ -67,6 +69,7 @@ class Server {
   Status StartApi();
   Status OpenStore(const config::Config& config);
   Status StartSources(const config::Config& config);
+  Status StartProbes(const config::Config& config);
   void AddInternalTargets(const config::Config& config);
   void ApplyScrapeConfig(const config::Config& config);
 
@@ -108,6 +111,8 @@ class Server {
   std::unique_ptr<collect::HostCollector> host_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<EngineWiring> engines_;
+  std::unique_ptr<ProbeWiring> probes_;
+  std::unique_ptr<insight::BlindSpotWatch> blind_spots_;
 
   // What others see.
   std::unique_ptr<webui::WebUi> web_ui_;
