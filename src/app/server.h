@@ -21,6 +21,7 @@
 #include "config/config.h"
 #include "discovery/discoverer.h"
 #include "gateway/gateway.h"
+#include "insight/progress_watch.h"
 #include "instrument/registry.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
@@ -74,6 +75,7 @@ class Server {
   std::shared_ptr<const config::Config> config() const EXCLUDES(config_mutex_);
   gateway::GatewayOptions GatewayOptionsOf(const config::Config& config) const;
   api::ApiContext MakeApiContext();
+  std::vector<api::SondeRoute> MakeSondeRoutes();
   api::StatusSources MakeStatusSources();
   api::RuntimeStatus Runtime() const EXCLUDES(config_mutex_);
   api::TsdbStatus StoreStatus(std::size_t limit) const;
@@ -108,6 +110,7 @@ class Server {
   std::unique_ptr<collect::HostCollector> host_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<EngineWiring> engines_;
+  std::unique_ptr<insight::ProgressWatch> progress_;
 
   // What others see.
   std::unique_ptr<webui::WebUi> web_ui_;

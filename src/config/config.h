@@ -14,6 +14,7 @@
 #include "collect/options.h"
 #include "discovery/target_group.h"
 #include "gateway/options.h"
+#include "insight/options.h"
 #include "model/labels.h"
 #include "scrape/options.h"
 
@@ -54,6 +55,7 @@ struct SondeOptions {
   std::uint64_t max_body_bytes = 256ULL
                                  << 20;  ///< Of one scrape, where no body_size_limit says less.
   std::uint64_t max_bodies_in_memory_bytes = 1ULL << 30;  ///< Of all scrapes together.
+  insight::ProgressOptions progress;
 };
 
 /// A whole configuration. Immutable once loaded; handed around as shared_ptr<const Config>, and
