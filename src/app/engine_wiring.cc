@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "collect/engine/canary.h"
 #include "discovery/target_group.h"
 #include "net/http.h"
 
@@ -12,6 +13,7 @@ namespace sonde::app {
 namespace {
 
 constexpr std::string_view kJob = "engines";
+constexpr Duration kCanaryTimeout{20'000};
 
 net::HttpClientOptions ClientOptions() {
   net::HttpClientOptions options;
@@ -73,6 +75,7 @@ EngineWiring::EngineWiring(Options options, net::LoopGroup& loops, scrape::Scrap
       gateway_(gateway),
       logger_(logger.With("engines")),
       scrape_interval_(options.scrape_interval),
+      loops_(loops),
       client_(ClientOptions(), registry, "engines"),
       finder_(options.finder, loops.Next(), client_, clock, logger, registry),
       gateway_options_(std::move(options.gateway)),
@@ -100,6 +103,15 @@ void EngineWiring::Stop() {
   if (!started_) return;
   started_ = false;
   finder_.Stop();
+}
+
+void EngineWiring::SendCanary(const std::string& instance, const std::string& model,
+                              std::function<void(bool)> done) {
+  for (const collect::FoundEngine& engine : finder_.engines()) {
+    if (engine.instance() != instance || !engine.identity.serves_api) continue;
+    collect::SendCanary(loops_.Next(), client_, engine.url, model, kCanaryTimeout, std::move(done));
+    return;
+  }
 }
 
 Status EngineWiring::Reload(gateway::GatewayOptions gateway,

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/clock.h"
@@ -41,6 +43,11 @@ class EngineWiring {
   /// The engines that are known now.
   std::vector<collect::FoundEngine> engines() const { return finder_.engines(); }
 
+  /// Asks the engine that is scraped as `instance` for one token; calls `done` from a loop's thread
+  /// with whether one came. An engine that is not known here is not asked, and nothing is called.
+  void SendCanary(const std::string& instance, const std::string& model,
+                  std::function<void(bool)> done);
+
   /// The configuration was read again. What the finder looks for stays as it was.
   Status Reload(gateway::GatewayOptions gateway,
                 std::vector<std::shared_ptr<const scrape::ScrapeOptions>> jobs) EXCLUDES(mutex_);
@@ -52,6 +59,7 @@ class EngineWiring {
   gateway::Gateway* const gateway_;
   const Logger logger_;
   const Duration scrape_interval_;
+  net::LoopGroup& loops_;
   net::HttpClient client_;
   collect::EngineFinder finder_;
   bool started_ = false;

@@ -11,6 +11,7 @@
 #include "api/self_metrics.h"
 #include "app/blind_spot_routes.h"
 #include "app/features.h"
+#include "app/insight_routes.h"
 #include "app/packs.h"
 #include "app/process.h"
 #include "app/version.h"
@@ -234,6 +235,7 @@ Status Server::Reload() {
             "sonde.vocabulary.prefix");
     warn_if(loaded->sonde.mapping_files != before->sonde.mapping_files, "sonde.mappings");
     warn_if(loaded->sonde.engines.urls != before->sonde.engines.urls, "sonde.engines.targets");
+    warn_if(loaded->sonde.progress != before->sonde.progress, "sonde.progress");
     warn_if(loaded->sonde.host.enabled != before->sonde.host.enabled ||
                 loaded->sonde.host.interval != before->sonde.host.interval,
             "sonde.host");
@@ -317,10 +319,23 @@ api::ApiContext Server::MakeApiContext() {
       .host_page = {},
       .page = [this](net::HttpRequest& request, net::HttpResponse& response,
                      std::string_view path) { web_ui_->Serve(request, response, path); }};
+  context.sonde_routes = MakeSondeRoutes();
   for (api::SondeRoute& route : BlindSpotRoutes([this] { return blind_spots_.get(); }))
     context.sonde_routes.push_back(std::move(route));
   if (host_ != nullptr) context.host_page = [this] { return host_->Collect(); };
   return context;
+}
+
+std::vector<api::SondeRoute> Server::MakeSondeRoutes() {
+  return InsightRoutes({.progress =
+                            [this] {
+                              return progress_ == nullptr ? std::vector<insight::EngineProgress>()
+                                                          : progress_->engines();
+                            },
+                        .store = [this]() -> const storage::Queryable& { return *database_; },
+                        .evaluator = [this]() -> const promql::Evaluator& { return *evaluator_; },
+                        .prefix = config()->sonde.vocabulary_prefix,
+                        .clock = clock_});
 }
 
 api::StatusSources Server::MakeStatusSources() {
@@ -446,6 +461,12 @@ Status Server::StartSources(const config::Config& config) {
   engines_ = std::make_unique<EngineWiring>(std::move(wiring), loops_, *scraper_, gateway_.get(),
                                             clock_, logger_, registry_);
   engines_->Start();
+  if (config.sonde.progress.enabled) {
+    progress_ = std::make_unique<insight::ProgressWatch>(
+        config.sonde.progress, config.sonde.vocabulary_prefix, *database_, *evaluator_, clock_,
+        logger_, registry_, std::bind_front(&EngineWiring::SendCanary, engines_.get()));
+    progress_->Start();
+  }
   return OkStatus();
 }
 
@@ -519,6 +540,7 @@ void Server::Stop() {
   logger_.Info("stopping", {});
   // In the order of the data's path: first what lets new work in.
   if (api_ != nullptr) api_->Detach();
+  if (progress_ != nullptr) progress_->Stop();
   if (blind_spots_ != nullptr) blind_spots_->Stop();
   if (probes_ != nullptr) probes_->Stop();
   if (engines_ != nullptr) engines_->Stop();

@@ -23,6 +23,7 @@
 #include "discovery/discoverer.h"
 #include "gateway/gateway.h"
 #include "insight/blind_spot_watch.h"
+#include "insight/progress_watch.h"
 #include "instrument/registry.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
@@ -77,6 +78,7 @@ class Server {
   std::shared_ptr<const config::Config> config() const EXCLUDES(config_mutex_);
   gateway::GatewayOptions GatewayOptionsOf(const config::Config& config) const;
   api::ApiContext MakeApiContext();
+  std::vector<api::SondeRoute> MakeSondeRoutes();
   api::StatusSources MakeStatusSources();
   api::RuntimeStatus Runtime() const EXCLUDES(config_mutex_);
   api::TsdbStatus StoreStatus(std::size_t limit) const;
@@ -111,6 +113,7 @@ class Server {
   std::unique_ptr<collect::HostCollector> host_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::unique_ptr<EngineWiring> engines_;
+  std::unique_ptr<insight::ProgressWatch> progress_;
   std::unique_ptr<ProbeWiring> probes_;
   std::unique_ptr<insight::BlindSpotWatch> blind_spots_;
 

@@ -15,6 +15,7 @@
 #include "collect/probe/options.h"
 #include "discovery/target_group.h"
 #include "gateway/options.h"
+#include "insight/options.h"
 #include "model/labels.h"
 #include "scrape/options.h"
 
@@ -56,6 +57,7 @@ struct SondeOptions {
   std::uint64_t max_body_bytes = 256ULL
                                  << 20;  ///< Of one scrape, where no body_size_limit says less.
   std::uint64_t max_bodies_in_memory_bytes = 1ULL << 30;  ///< Of all scrapes together.
+  insight::ProgressOptions progress;
 };
 
 /// A whole configuration. Immutable once loaded; handed around as shared_ptr<const Config>, and

@@ -344,6 +344,7 @@ TEST_F(ConfigTest, DefaultsAreTheModulesOwn) {
   EXPECT_EQ(config->sonde.engines.autodetect, engines.autodetect);
   EXPECT_EQ(config->sonde.engines.interval, engines.interval);
   EXPECT_EQ(config->sonde.engines.timeout, engines.timeout);
+  EXPECT_EQ(config->sonde.progress, insight::ProgressOptions{});
 }
 
 /// One row of the reference's list of configuration files.

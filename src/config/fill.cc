@@ -478,6 +478,15 @@ SondeOptions FillSonde(const BlockView& view, Duration global_interval, const Fi
   out.max_body_bytes = static_cast<std::uint64_t>(scraping.Size("max_body_size"));
   out.max_bodies_in_memory_bytes =
       static_cast<std::uint64_t>(scraping.Size("max_bodies_in_memory"));
+  const BlockView progress = view.Child("progress");
+  out.progress = {.enabled = progress.Bool("enabled"),
+                  .interval = progress.Time("interval"),
+                  .patience = progress.Time("patience"),
+                  .max_patience = progress.Time("max_patience"),
+                  .prefill_patience = progress.Time("prefill_patience"),
+                  .canary_interval = progress.Raw("canary_interval") == nullptr
+                                         ? Duration(0)
+                                         : progress.Time("canary_interval")};
   return out;
 }
 

@@ -19,8 +19,9 @@ extern const Block kScrapeBlock;       ///< schema_scrape.cc
 extern const Block kAlertingBlock;     ///< schema_remote.cc
 extern const Block kRemoteWriteBlock;
 extern const Block kRemoteReadBlock;
-extern const Block kSondeBlock;   ///< schema_sonde.cc
-extern const Block kProbesBlock;  ///< schema_probes.cc
+extern const Block kSondeBlock;     ///< schema_sonde.cc
+extern const Block kProgressBlock;  ///< schema_insight.cc
+extern const Block kProbesBlock;    ///< schema_probes.cc
 
 /// Checks the keys of kHttpClientBlock in a view whose block inlines it.
 void CheckHttpClient(const BlockView& view, Diagnostics& diagnostics);

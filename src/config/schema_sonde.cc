@@ -190,6 +190,7 @@ constexpr Field kSondeFields[] = {
     {"vocabulary", kBlock, nullptr, kNone, &kVocabularyBlock},
     {"mappings", kStrings, nullptr, kFile},
     {"scraping", kBlock, nullptr, kNone, &kScrapingBlock},
+    {"progress", kBlock, nullptr, kNone, &kProgressBlock},
     {"probes", kBlock, nullptr, kNone, &kProbesBlock},
 };
 
