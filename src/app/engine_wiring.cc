@@ -146,7 +146,7 @@ Status EngineWiring::Apply(const std::vector<collect::FoundEngine>& engines) {
       options.upstreams.push_back(std::move(upstream));
     }
   }
-  scraper_.SetTargets(std::string(kJob), std::move(groups));
+  scraper_.SetDynamicTargets(std::string(kJob), std::move(groups));
   return gateway_ == nullptr ? OkStatus() : gateway_->Reload(options);
 }
 

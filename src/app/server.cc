@@ -516,10 +516,9 @@ void Server::AddInternalTargets(const config::Config& config) {
                            .render = [this] { return host_->Collect(); }});
   }
   if (options_.self && config.sonde.self.enabled) {
-    scrape::ScrapeOptions own = InternalJob("sonde", config.sonde.self.interval);
-    // An upstream's, an engine's, a probed place's `instance` is theirs, not ours.
-    own.honor_labels = true;
-    scraper_->AddInternal({.options = std::move(own),
+    scrape::ScrapeOptions job = InternalJob("sonde", config.sonde.self.interval);
+    job.honor_labels = true;  // What is said of an engine or an upstream has its `instance`.
+    scraper_->AddInternal({.options = std::move(job),
                            .address = host_name + ":" + std::to_string(web_port()),
                            .labels = {},
                            .format = wire::ExpositionFormat::kText,

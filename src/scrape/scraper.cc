@@ -134,18 +134,41 @@ void Scraper::ApplyConfig(std::vector<std::shared_ptr<const ScrapeOptions>> jobs
 }
 
 void Scraper::SetTargets(const std::string& job, std::vector<discovery::TargetGroup> groups) {
+  PostTargets(job, std::move(groups), false);
+}
+
+void Scraper::SetDynamicTargets(const std::string& job,
+                                std::vector<discovery::TargetGroup> groups) {
+  PostTargets(job, std::move(groups), true);
+}
+
+void Scraper::PostTargets(const std::string& job, std::vector<discovery::TargetGroup> groups,
+                          bool internal) {
   auto shared = std::make_shared<std::vector<discovery::TargetGroup>>(std::move(groups));
-  Post([job, shared](Scraper& self) {
+  Post([job, shared, internal](Scraper& self) {
     const auto found = self.pools_.find(job);
-    if (found == self.pools_.end()) return;  // The job is gone; its discovery has not noticed yet.
+    // The job is gone and its discovery has not noticed yet, or another one has its name.
+    if (found == self.pools_.end() || found->second->internal != internal) return;
     found->second->groups = std::move(*shared);
     found->second->dirty = true;
   });
 }
 
+bool Scraper::IsTaken(const std::string& job) const {
+  const auto found = pools_.find(job);
+  if (found == pools_.end() || found->second->internal) return false;
+  WarnTaken(job);
+  return true;
+}
+
+void Scraper::WarnTaken(const std::string& job) const {
+  context_.logger.Warn("a job of the configuration replaces one of Sonde's own", {{"job", job}});
+}
+
 void Scraper::AddInternal(InternalTarget target) {
   auto shared = std::make_shared<InternalTarget>(std::move(target));
   Post([shared](Scraper& self) {
+    if (self.IsTaken(shared->options.job_name)) return;
     Pool& pool = self.MakePool(std::make_shared<const ScrapeOptions>(shared->options));
     pool.internal = true;
     pool.source =
@@ -159,7 +182,9 @@ void Scraper::AddInternal(InternalTarget target) {
 
 void Scraper::AddDynamicJob(ScrapeOptions options) {
   auto shared = std::make_shared<const ScrapeOptions>(std::move(options));
-  Post([shared](Scraper& self) { self.MakePool(shared).internal = true; });
+  Post([shared](Scraper& self) {
+    if (!self.IsTaken(shared->job_name)) self.MakePool(shared).internal = true;
+  });
 }
 
 void Scraper::Start() {
@@ -260,8 +285,7 @@ void Scraper::TakeConfig(std::vector<std::shared_ptr<const ScrapeOptions>> jobs,
     Pool& pool = *it->second;
     const bool taken = wanted.contains(it->first);
     if (pool.internal && taken) {
-      context_.logger.Warn("a job of the configuration replaces one of Sonde's own",
-                           {{"job", it->first}});
+      WarnTaken(it->first);
     }
     if (pool.internal == taken) {
       RemovePool(pool);

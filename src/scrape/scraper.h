@@ -82,15 +82,16 @@ class Scraper {
   /// changed one keep their state where the change does not concern their series; those of a job
   /// that is gone end.
   void ApplyConfig(std::vector<std::shared_ptr<const ScrapeOptions>> jobs, Labels external_labels);
-  /// All target groups of one job (discovery::Discoverer::Update).
+  /// All target groups of one job of the configuration (discovery::Discoverer::Update).
   void SetTargets(const std::string& job, std::vector<discovery::TargetGroup> groups);
 
   /// A page of this process: the host's, Sonde's own. Scraped at once, then on its grid.
   void AddInternal(InternalTarget target);
   /// A job whose targets this process finds itself (engines): announced once, then fed by
-  /// SetTargets. Its targets are scraped as soon as they are known. A job of the configuration with
-  /// the same name replaces it.
+  /// SetDynamicTargets. Its targets are scraped as soon as they are known. A job of the
+  /// configuration with the same name takes its place, whichever of them comes first.
   void AddDynamicJob(ScrapeOptions options);
+  void SetDynamicTargets(const std::string& job, std::vector<discovery::TargetGroup> groups);
 
   void Start();
   /// Ends without stale markers, as a server that will be back. Waits for scrapes under way, which
@@ -128,6 +129,11 @@ class Scraper {
   void TakeConfig(std::vector<std::shared_ptr<const ScrapeOptions>> jobs,
                   const Labels& external_labels);
   void TakeOptions(Pool& pool, std::shared_ptr<const ScrapeOptions> options);
+  void PostTargets(const std::string& job, std::vector<discovery::TargetGroup> groups,
+                   bool internal);
+  /// The configuration has a job of this name: one of Sonde's own gives way.
+  bool IsTaken(const std::string& job) const;
+  void WarnTaken(const std::string& job) const;
   Pool& MakePool(std::shared_ptr<const ScrapeOptions> options);
   void RemovePool(Pool& pool);
   void Sync(Pool& pool);

@@ -499,10 +499,23 @@ TEST_F(ScraperTest, InternalPagesAreTargetsLikeOthers) {
 
 TEST_F(ScraperTest, DynamicJobsAreFedByThisProcess) {
   scraper_->AddDynamicJob(Job("engines"));
-  Target("engines", {{"engine", "vllm"}});
+  LabelsBuilder labels;
+  labels.Set("__address__", "127.0.0.1:" + std::to_string(server_.port()));
+  labels.Set("engine", "vllm").Set("instance", "i");
+  scraper_->SetDynamicTargets("engines", {{"g", {}, {labels.Build()}}});
   scraper_->Step();
   scraper_->AwaitIdle();
   EXPECT_EQ(Samples(), "a{engine=\"vllm\", instance=\"i\", job=\"engines\"} 1\n");
+}
+
+TEST_F(ScraperTest, AJobOfTheConfigurationWithADynamicJobsNameIsLeftAlone) {
+  Apply({Job("engines")});
+  Target("engines");
+  scraper_->AddDynamicJob(Job("engines"));
+  scraper_->SetDynamicTargets("engines", {});
+  Advance(Duration(10'000));
+  EXPECT_EQ(Samples(), "a{instance=\"i\", job=\"engines\"} 1\n");
+  EXPECT_NE(sink_.text().find("replaces one of Sonde's own"), std::string::npos);
 }
 
 TEST_F(ScraperTest, AClockThatIsSetBackDoesNotStopScrapes) {
