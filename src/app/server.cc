@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "api/self_metrics.h"
 #include "app/features.h"
+#include "app/gateway_routes.h"
 #include "app/packs.h"
 #include "app/process.h"
 #include "app/version.h"
@@ -315,6 +317,10 @@ api::ApiContext Server::MakeApiContext() {
       .page = [this](net::HttpRequest& request, net::HttpResponse& response,
                      std::string_view path) { web_ui_->Serve(request, response, path); }};
   if (host_ != nullptr) context.host_page = [this] { return host_->Collect(); };
+  const auto add = [&](std::vector<api::SondeRoute> routes) {
+    std::ranges::move(routes, std::back_inserter(context.sonde_routes));
+  };
+  add(GatewayRoutes([this] { return running_gateway_.load(); }, logger_.With("gateway")));
   return context;
 }
 
@@ -426,6 +432,7 @@ Status Server::StartSources(const config::Config& config) {
   if (options_.gateway) {
     gateway_ = TRY(gateway::Gateway::Create(loops_, gateway_options, clock_, logger_, registry_));
     TRY(gateway_->Start());
+    running_gateway_.store(gateway_.get());
   }
   EngineWiring::Options wiring;
   wiring.finder = config.sonde.engines;

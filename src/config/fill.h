@@ -24,6 +24,7 @@ struct FillContext {
 
 Labels FillLabels(const YamlNode* mapping);
 std::vector<discovery::TargetGroup> FillTargetGroups(const std::vector<BlockView>& groups);
+net::TlsClientOptions FillTls(const BlockView& view, const FillContext& context);
 discovery::HttpAccessOptions FillHttpAccess(const BlockView& view, const FillContext& context);
 std::vector<scrape::RelabelRule> FillRelabelRules(const BlockView& owner, std::string_view key,
                                                   bool legacy_names);
@@ -36,6 +37,10 @@ GlobalOptions FillGlobal(const BlockView& global, const FillContext& context,
 /// cannot be read is an error.
 SondeOptions FillSonde(const BlockView& view, Duration global_interval, const FillContext& context,
                        Env& env, Diagnostics& diagnostics);
+
+/// The same for `sonde.gateway` alone; its key file is read here, too.
+gateway::GatewayOptions FillGateway(const BlockView& view, const FillContext& context, Env& env,
+                                    Diagnostics& diagnostics);
 
 /// Writes what a scrape block inherits (intervals, limits, protocols) into it, so that it shows in
 /// the text.

@@ -19,7 +19,8 @@ extern const Block kScrapeBlock;       ///< schema_scrape.cc
 extern const Block kAlertingBlock;     ///< schema_remote.cc
 extern const Block kRemoteWriteBlock;
 extern const Block kRemoteReadBlock;
-extern const Block kSondeBlock;  ///< schema_sonde.cc
+extern const Block kSondeBlock;    ///< schema_sonde.cc
+extern const Block kGatewayBlock;  ///< schema_gateway.cc
 
 /// Checks the keys of kHttpClientBlock in a view whose block inlines it.
 void CheckHttpClient(const BlockView& view, Diagnostics& diagnostics);

@@ -12,9 +12,6 @@
 
 namespace sonde::gateway {
 
-/// Tenants that requests without a name of their own belong to.
-inline constexpr std::string_view kAnonymous = "anonymous";
-
 struct Identity {
   enum class Refusal : unsigned char { kNone, kNoKey, kWrongKey };
 

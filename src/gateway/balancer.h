@@ -18,10 +18,10 @@ namespace sonde::gateway {
 
 /// What of a request decides where it goes. Views live for the length of the call.
 struct RouteRequest {
-  std::string_view model;
-  std::string_view session;  ///< Empty: none.
-  std::string_view prompt;   ///< Its beginning, for prefix affinity.
-  std::int64_t tokens = 0;   ///< Expected of it, prompt and output.
+  std::string_view model = {};
+  std::string_view session = {};  ///< Empty: none.
+  std::string_view prompt = {};   ///< Its beginning, for prefix affinity.
+  std::int64_t tokens = 0;        ///< Expected of it, prompt and output.
 };
 
 /// Chooses, and remembers what the policies need. Thread-safe; lives as long as the gateway, so

@@ -54,7 +54,7 @@ struct BalanceOptions {
 
 /// The policy of one model, in place of the gateway's.
 struct ModelBalance {
-  std::string model;
+  std::string model = {};
   BalanceOptions balance = {};
 
   bool operator==(const ModelBalance&) const = default;
@@ -94,7 +94,7 @@ struct TenantLimits {
 };
 
 struct TenantOptions {
-  std::string name;
+  std::string name = {};
   TenantLimits limits = {};
 
   bool operator==(const TenantOptions&) const = default;
@@ -103,7 +103,7 @@ struct TenantOptions {
 /// A key of the gateway, as its SHA-256. The key itself is nowhere in memory.
 struct ApiKey {
   std::array<unsigned char, 32> sha256 = {};
-  std::string tenant;
+  std::string tenant = {};
 
   bool operator==(const ApiKey&) const = default;
 };

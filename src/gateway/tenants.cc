@@ -84,6 +84,7 @@ void TenantTable::Configure(const AccessOptions& access, std::int64_t now) {
   for (const ApiKey& key : access.keys)
     Make(key.tenant).known = true;
   Make(kOther).known = true;
+  Make(kAnonymous).known = true;
   // A name whose keys have gone is dropped if it has nothing running; its series stay, but it can
   // come back only as one of the others.
   std::erase_if(tenants_, [](const auto& pair) {

@@ -16,6 +16,9 @@
 
 namespace sonde::gateway {
 
+/// The tenant of requests without a name of their own.
+inline constexpr std::string_view kAnonymous = "anonymous";
+
 /// Which limit a request met.
 enum class LimitKind : unsigned char { kNone, kRequests, kTokens, kConcurrency };
 
