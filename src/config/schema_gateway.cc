@@ -75,7 +75,7 @@ constexpr Block kTlsServerBlock = {"tls_server_config", "sonde.tls_server_config
 constexpr Field kBalanceFields[] = {
     {"policy", kString, "least_tokens"},
     {"max_load_factor", kFloat, "1.25"},
-    {"min_load", kUint, "4"},
+    {"min_load", kUint, "4", kAlways},
 };
 void CheckBalance(const BlockView& view, Diagnostics& diagnostics) {
   const std::string policy = view.Text("policy");
@@ -125,7 +125,7 @@ constexpr Field kHealthFields[] = {
     {"failures", kUint, "5"},
     {"ejection", kDuration, "1s"},
     {"max_ejection", kDuration, "1m"},
-    {"slow_start", kDuration, "30s"},
+    {"slow_start", kDuration, "30s", kAlways},
 };
 void CheckHealth(const BlockView& view, Diagnostics& diagnostics) {
   if (view.Uint("failures") < 1) {
@@ -141,10 +141,10 @@ void CheckHealth(const BlockView& view, Diagnostics& diagnostics) {
 constexpr Block kHealthBlock = {"gateway_health", "sonde.health", kHealthFields, CheckHealth};
 
 constexpr Field kRetryFields[] = {
-    {"max", kUint, "2"},
+    {"max", kUint, "2", kAlways},
     {"statuses", kStrings},
     {"broken", kBool},
-    {"budget", kFloat, "0.2"},
+    {"budget", kFloat, "0.2", kAlways},
 };
 void CheckRetry(const BlockView& view, Diagnostics& diagnostics) {
   for (const std::string& status : view.Strings("statuses")) {
@@ -197,7 +197,7 @@ constexpr Field kAccessFields[] = {
     {"tenant_header", kString},
     {"default_limits", kBlock, nullptr, kNone, &kLimitsBlock},
     {"tenants", kBlocks, nullptr, kNone, &kTenantBlock, "empty or null section in tenants"},
-    {"max_tenants", kUint, "100"},
+    {"max_tenants", kUint, "100", kAlways},
 };
 void CheckAccess(const BlockView& view, Diagnostics& diagnostics) {
   std::set<std::string> names;
