@@ -58,7 +58,8 @@ struct Gateway::Impl {
         listen_address(options.listen_address),
         serves_tls(options.tls.has_value()),
         metrics(metric_registry, options.vocabulary_prefix, options.max_models),
-        proxy([holder = holder] { return holder->Get(); }, metrics, system_clock, logger) {}
+        proxy([holder = holder] { return holder->Get(); }, metrics, metric_registry, system_clock,
+              logger) {}
 
   Result<std::shared_ptr<const Settings>> MakeSettings(const GatewayOptions& options)
       REQUIRES(mutex);
@@ -191,16 +192,35 @@ Result<std::unique_ptr<Gateway>> Gateway::Create(net::LoopGroup& loops,
         proxy->Handle(fiber, request, response);
       },
       impl->logger, registry, "gateway");
-  registry.AddCollector(options.vocabulary_prefix + "upstream_up", "1 while the upstream answers.",
-                        instrument::FamilyType::kGauge,
-                        [holder = impl->holder](std::vector<instrument::Point>& points) {
-                          for (const auto& upstream : holder->Get()->upstreams) {
-                            instrument::Point point;
-                            point.labels = {{"source", "gateway"}, {"instance", upstream->name()}};
-                            point.value = upstream->health.up() ? 1 : 0;
-                            points.push_back(std::move(point));
-                          }
-                        });
+  const auto per_upstream = [&](const std::string& name, std::string_view help, auto value) {
+    registry.AddCollector(
+        name, help, instrument::FamilyType::kGauge,
+        [holder = impl->holder, value](std::vector<instrument::Point>& points) {
+          for (const auto& upstream : holder->Get()->upstreams) {
+            instrument::Point point;
+            point.labels = {{"source", "gateway"}, {"instance", upstream->name()}};
+            point.value = value(*upstream);
+            points.push_back(std::move(point));
+          }
+        });
+  };
+  per_upstream(options.vocabulary_prefix + "upstream_up", "1 while the upstream answers.",
+               [](const Upstream& upstream) { return upstream.health.up() ? 1.0 : 0.0; });
+  per_upstream("sonde_gateway_upstream_ejected", "1 while the upstream gets no requests.",
+               [](const Upstream& upstream) { return upstream.health.ejected() ? 1.0 : 0.0; });
+  per_upstream("sonde_gateway_upstream_weight",
+               "The upstream's share of the requests; less than its weight while it returns.",
+               [&clock](const Upstream& upstream) {
+                 const std::int64_t now = clock.MonotonicNanos();
+                 return upstream.weight(now) * upstream.health.Share(now);
+               });
+  per_upstream(
+      "sonde_gateway_upstream_running", "Requests that the upstream is answering.",
+      [](const Upstream& upstream) { return static_cast<double>(upstream.outstanding()); });
+  per_upstream(
+      "sonde_gateway_upstream_outstanding_tokens",
+      "Tokens that are expected of its running requests yet; an estimate.",
+      [](const Upstream& upstream) { return static_cast<double>(upstream.outstanding_tokens()); });
   return std::unique_ptr<Gateway>(new Gateway(std::move(impl)));
 }
 

@@ -301,6 +301,43 @@ TEST_F(BadInputTest, ClientsVanishAtEachStage) {
   ServesTheNext();
 }
 
+TEST_F(BadInputTest, AClientThatSendsEndlessHeaders) {
+  StartRaw();
+  const std::size_t before = Resident();
+  net::RawSocket client = Connect();
+  client.Send("POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\n");
+  // It is refused at once; what still comes is read and dropped, so that the answer arrives.
+  const std::string line = "X-Filler: " + std::string(1000, 'x') + "\r\n";
+  for (int i = 0; i < 100'000 && client.Send(line); ++i) {
+  }
+  client.ShutdownWrite();
+  EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 431 "));
+  EXPECT_LT(Resident(), before + (64U << 20));
+  ServesTheNext();
+}
+
+TEST_F(BadInputTest, AClientThatSendsABodyWithoutEnd) {
+  GatewayOptions options;
+  options.max_body_bytes = 8U << 20;
+  StartRaw(options);
+  const std::size_t before = Resident();
+  net::RawSocket client = Connect();
+  // No model in it, so it is read until it is too much.
+  client.Send(
+      "POST /v1/chat/completions HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\n\r\n");
+  client.Send("1\r\n[\r\n");
+  const std::string chunk = "10000\r\n" + std::string(0x10000, '[') + "\r\n";
+  for (int i = 0; i < 1'500 && client.Send(chunk); ++i) {
+  }
+  client.ShutdownWrite();
+  EXPECT_THAT(client.ReadToEnd(), StartsWith("HTTP/1.1 413 "));
+  EXPECT_LT(Resident(), before + (64U << 20));
+  ASSERT_TRUE(Counted(1));
+  EXPECT_EQ(Metric("requests_total", {{"code", "413"}}), 1);
+  EXPECT_EQ(Metric("requests_rejected_total", {{"reason", "too_large"}}), 1);
+  ServesTheNext();
+}
+
 TEST_F(BadInputTest, GarbageIsRefused) {
   StartRaw();
   for (const std::string& garbage :

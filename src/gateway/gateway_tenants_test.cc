@@ -49,6 +49,7 @@ TEST_F(GatewayTenantsTest, WrongKeysAreRefusedBeforeAnythingIsRead) {
   EXPECT_TRUE(engine.seen().empty());
   ASSERT_TRUE(Counted(5));
   EXPECT_EQ(Metric("requests_total", {{"outcome", "client_error"}, {"code", "401"}}), 5);
+  EXPECT_EQ(Metric("requests_rejected_total", {{"reason", "key"}}), 5);
 }
 
 TEST_F(GatewayTenantsTest, AGatewayKeyStaysHere) {
@@ -121,6 +122,8 @@ TEST_F(GatewayTenantsTest, RequestsPerMinute) {
   ASSERT_TRUE(Counted(4));
   EXPECT_EQ(Metric("requests_total", {{"outcome", "client_error"}, {"code", "429"}}), 1)
       << "the tenant's doing: it is no overload";
+  EXPECT_THAT(Points("requests_rejected_total"),
+              ::testing::ElementsAre("model=m reason=requests source=gateway tenant=a 1"));
 }
 
 TEST_F(GatewayTenantsTest, TokensAreCountedByWhatTheAnswerSays) {

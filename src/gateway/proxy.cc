@@ -48,9 +48,10 @@ void AnswerUnauthorized(net::HttpResponse& response, Identity::Refusal refusal) 
 }
 
 Proxy::Proxy(std::function<std::shared_ptr<const Settings>()> settings, GatewayMetrics& metrics,
-             const Clock& clock, const Logger& logger)
+             instrument::Registry& registry, const Clock& clock, const Logger& logger)
     : settings_(std::move(settings)),
       metrics_(metrics),
+      path_metrics_(registry, metrics.prefix()),
       clock_(clock),
       logger_(logger),
       seed_(SystemSeed()),

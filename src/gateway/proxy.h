@@ -11,6 +11,7 @@
 #include "gateway/access.h"
 #include "gateway/balancer.h"
 #include "gateway/metrics.h"
+#include "gateway/path_metrics.h"
 #include "gateway/retry_budget.h"
 #include "gateway/tenants.h"
 #include "gateway/upstream.h"
@@ -24,7 +25,7 @@ class Proxy {
  public:
   /// `settings` gives those in force now.
   Proxy(std::function<std::shared_ptr<const Settings>()> settings, GatewayMetrics& metrics,
-        const Clock& clock, const Logger& logger);
+        instrument::Registry& registry, const Clock& clock, const Logger& logger);
 
   /// Limits and tables for the requests that come from now on; what tenants have used stays used.
   void Configure(const GatewayOptions& options);
@@ -41,6 +42,7 @@ class Proxy {
 
   const std::function<std::shared_ptr<const Settings>()> settings_;
   GatewayMetrics& metrics_;
+  PathMetrics path_metrics_;
   const Clock& clock_;
   const Logger logger_;
   const std::uint64_t seed_;

@@ -77,6 +77,7 @@ void ProxyCall::Run() {
   load_.reset();
   if (metrics_ != nullptr) {
     metrics_->running.Add(-1);
+    if (!rejected_.empty()) proxy_.path_metrics_.Rejected(metrics_->model(), tenant_, rejected_);
     Count();
   }
   Settle();
@@ -87,6 +88,7 @@ bool ProxyCall::Identified() {
   if (identity_.refusal != Identity::Refusal::kNone) {
     outcome_ = Outcome::kClientError;
     status_ = 401;
+    rejected_ = "key";
     AnswerUnauthorized(response_, identity_.refusal);
     return false;
   }
@@ -110,6 +112,7 @@ bool ProxyCall::Admitted() {
   }
   // The tenant's doing, not a sign that the service has too much to do.
   outcome_ = Outcome::kClientError;
+  rejected_ = ToString(state.refused);
   if (fiber_.cancelled()) return false;
   status_ = 429;
   AnswerError(response_, 429, ToString(state.refused), "rate_limit_exceeded",
@@ -179,6 +182,7 @@ Result<std::string_view> ProxyCall::MoreBody() {
 void ProxyCall::RefuseBody(const Error& error) {
   switch (error.kind()) {
     case ErrorKind::kLimit:
+      rejected_ = "too_large";
       Fail(Outcome::kClientError, 413, "request_too_large",
            "the request is larger than " + std::to_string(settings_->options.max_body_bytes) +
                " bytes (sonde.gateway.max_body_size)");

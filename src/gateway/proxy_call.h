@@ -48,7 +48,7 @@ class ProxyCall final : private MeterSink {
   /// True if another upstream may be tried.
   bool SendFailed(Upstream& upstream, const net::HttpClientTrace& trace, const Error& error);
   void NoteStatus(Upstream& upstream, int status);
-  void LogEjection(const Upstream& upstream);
+  void NoteEjection(const Upstream& upstream);
   void Relay(Upstream& upstream, net::HttpClientResponse& answer);
   void CopyHeaders(const net::HttpClientResponse& answer);
   Status RelayBody(Upstream& upstream, net::HttpClientResponse& answer);
@@ -90,6 +90,7 @@ class ProxyCall final : private MeterSink {
   std::string client_authorization_;
   std::optional<Upstream::Load> load_;
 
+  std::string_view rejected_;  // Why the gateway itself refused; for the count of refusals.
   ModelMetrics* metrics_ = nullptr;
   std::optional<StreamMeter> meter_;
   bool token_noted_ = false;

@@ -84,6 +84,7 @@ void ProxyCall::Forward() {
       const Balancer::Choice other = Choose(out.body, tried);
       if (other.upstream != nullptr && !other.upstream->health.ejected() && MayRetry(true)) {
         NoteStatus(*upstream, status);
+        proxy_.path_metrics_.Retried(upstream->name(), std::to_string(status));
         choice = other;
         continue;
       }
@@ -134,13 +135,14 @@ void ProxyCall::NoteStatus(Upstream& upstream, int status) {
   if (status >= 500) {
     const bool was_ejected = upstream.health.ejected();
     upstream.health.Failed(now, "status " + std::to_string(status));
-    if (!was_ejected && upstream.health.ejected()) LogEjection(upstream);
+    if (!was_ejected && upstream.health.ejected()) NoteEjection(upstream);
   } else {
     upstream.health.RequestSucceeded(now);
   }
 }
 
-void ProxyCall::LogEjection(const Upstream& upstream) {
+void ProxyCall::NoteEjection(const Upstream& upstream) {
+  proxy_.path_metrics_.Ejected(upstream.name());
   proxy_.logger_.Warn("gateway upstream is ejected",
                       {{"upstream", upstream.name()}, {"err", upstream.health.last_error()}});
 }
@@ -148,6 +150,7 @@ void ProxyCall::LogEjection(const Upstream& upstream) {
 void ProxyCall::AnswerNoUpstream(Balancer::NoUpstream why) {
   switch (why) {
     case Balancer::NoUpstream::kNoneConfigured:
+      rejected_ = "no_upstream";
       Fail(Outcome::kOverloaded, 503, "no_upstream", "the gateway has no upstream");
       return;
     case Balancer::NoUpstream::kUnknownModel:
@@ -155,6 +158,7 @@ void ProxyCall::AnswerNoUpstream(Balancer::NoUpstream why) {
            "the model `" + model_ + "` does not exist");
       return;
     case Balancer::NoUpstream::kDrained:
+      rejected_ = "no_upstream";
       Fail(Outcome::kOverloaded, 503, "no_upstream",
            "every upstream of the model is drained: their weight is 0");
       return;
@@ -184,9 +188,13 @@ bool ProxyCall::SendFailed(Upstream& upstream, const net::HttpClientTrace& trace
   } else {
     upstream.health.Failed(now, last_error_);
   }
-  if (!was_ejected && upstream.health.ejected()) LogEjection(upstream);
-  if (!trace.has_connection && !body_passed_on_) return true;
+  if (!was_ejected && upstream.health.ejected()) NoteEjection(upstream);
+  if (!trace.has_connection && !body_passed_on_) {
+    proxy_.path_metrics_.Retried(upstream.name(), "unreachable");
+    return true;
+  }
   if (error.kind() == ErrorKind::kUnavailable && MayRetry(settings_->options.retry.broken)) {
+    proxy_.path_metrics_.Retried(upstream.name(), "broken");
     return true;
   }
   if (error.kind() == ErrorKind::kTimeout) {
