@@ -53,7 +53,7 @@ struct Gateway::Impl {
         logger(parent_logger.With("gateway")),
         registry(metric_registry),
         listen_address(options.listen_address),
-        metrics(metric_registry, options.vocabulary_prefix, options.max_models),
+        metrics(metric_registry, options.vocabulary_prefix, options.max_models, system_clock),
         proxy([holder = holder] { return holder->Get(); }, metrics, system_clock, logger) {}
 
   Result<std::shared_ptr<const Settings>> MakeSettings(const GatewayOptions& options);
@@ -153,6 +153,7 @@ Result<std::unique_ptr<Gateway>> Gateway::Create(net::LoopGroup& loops,
   auto server_options = TRY(ServerOptions(options));
   auto impl = std::make_unique<Impl>(loops, options, clock, logger, registry);
   impl->holder->Set(TRY(impl->MakeSettings(options)));
+  TRY(impl->metrics.Configure(options.slo, options.prices, options.feedback));
   impl->server = std::make_unique<net::HttpServer>(
       loops, std::move(server_options),
       [proxy = &impl->proxy](net::Fiber& fiber, net::HttpRequest& request,
@@ -190,7 +191,9 @@ std::uint16_t Gateway::port() const {
 
 Status Gateway::Reload(const GatewayOptions& options) {
   MutexLock lock(impl_->mutex);
-  impl_->holder->Set(TRY(impl_->MakeSettings(options)));
+  auto settings = TRY(impl_->MakeSettings(options));
+  TRY(impl_->metrics.Configure(options.slo, options.prices, options.feedback));
+  impl_->holder->Set(std::move(settings));
   if (impl_->running && !impl_->stopped) impl_->UpdateProbers();
   return OkStatus();
 }
@@ -209,6 +212,26 @@ std::vector<UpstreamStatus> Gateway::Upstreams() const {
     all.push_back(std::move(status));
   }
   return all;
+}
+
+Result<FeedbackReceipt> Gateway::GiveFeedback(const Feedback& feedback) {
+  return impl_->metrics.GiveFeedback(feedback);
+}
+
+Status Gateway::SawRestart(std::string_view instance, Timestamp began) {
+  const std::int64_t began_nanos =
+      impl_->clock.MonotonicNanos() - (impl_->clock.Now() - began).count() * 1'000'000;
+  const auto settings = impl_->holder->Get();
+  for (const auto& upstream : settings->upstreams) {
+    if (upstream->name() != instance) continue;
+    if (!upstream->cold_start.SawRestart(began_nanos)) return OkStatus();
+    // One event, also where one upstream has several models.
+    const auto models = upstream->models();
+    impl_->metrics.Model(models->ids.empty() ? std::string_view() : models->ids.front(), true)
+        .CountUntimedColdStart(instance, ColdStartKind::kRestart);
+    return OkStatus();
+  }
+  return Error(ErrorKind::kNotFound, "gateway: no upstream is called " + QuoteGo(instance));
 }
 
 void Gateway::Stop(Duration grace) {

@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "gateway/metrics.h"
 #include "gateway/options.h"
 #include "instrument/registry.h"
 #include "net/event_loop.h"
@@ -54,6 +56,15 @@ class Gateway {
   Status Reload(const GatewayOptions& options);
 
   std::vector<UpstreamStatus> Upstreams() const;
+
+  /// Joins somebody's opinion to the request that it is about. kNotFound if no such request is
+  /// known (any longer).
+  Result<FeedbackReceipt> GiveFeedback(const Feedback& feedback);
+
+  /// Somebody knows that an upstream's process began at `began` (its start time, or when its
+  /// counters were reset). May be told late and more than once. kNotFound if there is no such
+  /// upstream.
+  Status SawRestart(std::string_view instance, Timestamp began);
 
   /// No new requests; running ones get `grace` to end and are then cut off. Idempotent.
   void Stop(Duration grace = Duration(5'000));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "gateway/measure_options.h"
 #include "net/tls.h"
 
 // What the gateway is told. Plain values with good defaults; config/ fills them.
@@ -53,6 +54,10 @@ struct GatewayOptions {
 
   Duration probe_interval{5'000};
   Duration probe_timeout{5'000};
+
+  SloOptions slo = {};
+  std::vector<PriceOptions> prices = {};
+  FeedbackOptions feedback = {};
 };
 
 }  // namespace sonde::gateway
