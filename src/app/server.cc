@@ -10,12 +10,14 @@
 
 #include "api/self_metrics.h"
 #include "app/features.h"
+#include "app/feedback_routes.h"
 #include "app/packs.h"
 #include "app/process.h"
 #include "app/version.h"
 #include "base/duration.h"
 #include "base/glob.h"
 #include "config/mapping_file.h"
+#include "config/price_file.h"
 #include "tsdb/block_meta.h"
 
 namespace sonde::app {
@@ -185,9 +187,19 @@ Status Server::Configure() {
     config_ = loaded;
     config_loaded_ = clock_.Now();
   }
+  TRY(ReadShippedPrices());
   TRY(CompileMapper(*loaded));
   if (options_.host && loaded->sonde.host.enabled) {
     host_ = TRY(collect::HostCollector::Make(loaded->sonde.host_collector, clock_, logger_));
+  }
+  return OkStatus();
+}
+
+Status Server::ReadShippedPrices() {
+  for (const EmbeddedFile& file : PacksFiles()) {
+    if (!file.path.starts_with("prices/")) continue;
+    auto prices = TRY(config::ParsePriceFile(file.contents, file.path));
+    shipped_prices_.insert(shipped_prices_.end(), prices.begin(), prices.end());
   }
   return OkStatus();
 }
@@ -215,6 +227,7 @@ gateway::GatewayOptions Server::GatewayOptionsOf(const config::Config& config) c
   gateway::GatewayOptions options = config.sonde.gateway;
   if (!options_.gateway_listen_address.empty())
     options.listen_address = options_.gateway_listen_address;
+  options.prices = config.sonde.prices.WithShipped(shipped_prices_);
   return options;
 }
 
@@ -314,6 +327,7 @@ api::ApiContext Server::MakeApiContext() {
       .host_page = {},
       .page = [this](net::HttpRequest& request, net::HttpResponse& response,
                      std::string_view path) { web_ui_->Serve(request, response, path); }};
+  context.sonde_routes.push_back(FeedbackRoute([this] { return gateway_.get(); }));
   if (host_ != nullptr) context.host_page = [this] { return host_->Collect(); };
   return context;
 }

@@ -20,6 +20,10 @@ extern const Block kAlertingBlock;     ///< schema_remote.cc
 extern const Block kRemoteWriteBlock;
 extern const Block kRemoteReadBlock;
 extern const Block kSondeBlock;  ///< schema_sonde.cc
+extern const Block kSloBlock;    ///< schema_llm.cc
+extern const Block kPriceBlock;
+extern const Block kPricesBlock;
+extern const Block kFeedbackBlock;
 
 /// Checks the keys of kHttpClientBlock in a view whose block inlines it.
 void CheckHttpClient(const BlockView& view, Diagnostics& diagnostics);

@@ -190,6 +190,9 @@ constexpr Field kSondeFields[] = {
     {"vocabulary", kBlock, nullptr, kNone, &kVocabularyBlock},
     {"mappings", kStrings, nullptr, kFile},
     {"scraping", kBlock, nullptr, kNone, &kScrapingBlock},
+    {"slo", kBlock, nullptr, kNone, &kSloBlock},
+    {"prices", kBlock, nullptr, kNone, &kPricesBlock},
+    {"feedback", kBlock, nullptr, kNone, &kFeedbackBlock},
 };
 
 }  // namespace
