@@ -58,6 +58,7 @@ struct Gateway::Impl {
 
   Result<std::shared_ptr<const Settings>> MakeSettings(const GatewayOptions& options);
   void UpdateProbers() REQUIRES(mutex);
+  Result<std::shared_ptr<Upstream>> Find(std::string_view instance) const;
 
   struct Prober {
     std::shared_ptr<Upstream> upstream;
@@ -218,20 +219,33 @@ Result<FeedbackReceipt> Gateway::GiveFeedback(const Feedback& feedback) {
   return impl_->metrics.GiveFeedback(feedback);
 }
 
+Result<std::shared_ptr<Upstream>> Gateway::Impl::Find(std::string_view instance) const {
+  for (const auto& upstream : holder->Get()->upstreams) {
+    if (upstream->name() == instance) return upstream;
+  }
+  return Error(ErrorKind::kNotFound, "gateway: no upstream is called " + QuoteGo(instance));
+}
+
 Status Gateway::SawRestart(std::string_view instance, Timestamp began) {
   const std::int64_t began_nanos =
       impl_->clock.MonotonicNanos() - (impl_->clock.Now() - began).count() * 1'000'000;
-  const auto settings = impl_->holder->Get();
-  for (const auto& upstream : settings->upstreams) {
-    if (upstream->name() != instance) continue;
-    if (!upstream->cold_start.SawRestart(began_nanos)) return OkStatus();
-    // One event, also where one upstream has several models.
-    const auto models = upstream->models();
-    impl_->metrics.Model(models->ids.empty() ? std::string_view() : models->ids.front(), true)
-        .CountUntimedColdStart(instance, ColdStartKind::kRestart);
-    return OkStatus();
-  }
-  return Error(ErrorKind::kNotFound, "gateway: no upstream is called " + QuoteGo(instance));
+  const auto upstream = TRY(impl_->Find(instance));
+  if (!upstream->cold_start.SawRestart(began_nanos)) return OkStatus();
+  // One event, also where one upstream has several models.
+  const auto models = upstream->models();
+  impl_->metrics.Model(models->ids.empty() ? std::string_view() : models->ids.front(), true)
+      .CountUntimedColdStart(instance, ColdStartKind::kRestart);
+  return OkStatus();
+}
+
+Status Gateway::SawSleep(std::string_view instance) {
+  TRY(impl_->Find(instance))->cold_start.SawSleep();
+  return OkStatus();
+}
+
+Status Gateway::SawAwake(std::string_view instance) {
+  TRY(impl_->Find(instance))->cold_start.SawAwake(impl_->clock.MonotonicNanos());
+  return OkStatus();
 }
 
 void Gateway::Stop(Duration grace) {

@@ -65,6 +65,10 @@ class Gateway {
   /// counters were reset). May be told late and more than once. kNotFound if there is no such
   /// upstream.
   Status SawRestart(std::string_view instance, Timestamp began);
+  /// An upstream says that it sleeps (its weights are not on the device), or that it no longer
+  /// does.
+  Status SawSleep(std::string_view instance);
+  Status SawAwake(std::string_view instance);
 
   /// No new requests; running ones get `grace` to end and are then cut off. Idempotent.
   void Stop(Duration grace = Duration(5'000));

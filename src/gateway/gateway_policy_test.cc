@@ -209,6 +209,25 @@ TEST_F(GatewayTest, AnEngineSaysThatItWasRestarted) {
   EXPECT_EQ(Metric("cold_starts_total"), 1);
 }
 
+TEST_F(GatewayTest, AnEngineSaysThatItSleeps) {
+  AddEngine();
+  GatewayOptions options = Options();
+  options.upstreams[0].name = "engine";
+  Start(options);
+  EXPECT_FALSE(gateway_->SawSleep("nobody"));
+  EXPECT_FALSE(gateway_->SawAwake("nobody"));
+  ASSERT_TRUE(gateway_->SawSleep("engine"));
+  Ask(Post(kChat, kPlain));  // Wakes it.
+  ASSERT_TRUE(Counted(1));
+  ASSERT_TRUE(gateway_->SawSleep("engine"));
+  ASSERT_TRUE(gateway_->SawAwake("engine"));
+  Ask(Post(kChat, kPlain));
+  ASSERT_TRUE(Counted(2));
+  EXPECT_THAT(Points("cold_starts_total"),
+              ElementsAre("instance=engine kind=asleep model=m source=gateway 2"));
+  EXPECT_EQ(Metric("cold_start_seconds", {{"kind", "asleep"}}), 2);
+}
+
 TEST(GatewayMetrics, TenantsHaveSeriesOfTheirOwn) {
   SystemClock clock;
   instrument::Registry registry;

@@ -15,7 +15,7 @@ promtool = need_program("promtool")
 packs = sorted((ROOT / "packs/rules").glob("*.yml"))
 tests = sorted((ROOT / "tests/rules").glob("*_test.yml"))
 assert packs and tests
-assert {p.stem for p in packs} == {t.stem.removesuffix("_test") for t in tests}, "each pack has its test"
+assert {t.stem.removesuffix("_test") for t in tests} <= {p.stem for p in packs}, "a test is called after its pack"
 subprocess.run([promtool, "check", "rules", *packs], check=True, stdout=subprocess.DEVNULL)
 subprocess.run([promtool, "test", "rules", *tests], check=True, stdout=subprocess.DEVNULL)
 
@@ -57,6 +57,7 @@ def script(document, recorded, alerts):
         for series in case["input_series"]:
             name, brace, rest = series["series"].partition("{")
             yield f"  {name}{brace}{rest.replace(', ', ',')} {series['values']}"
+        yield ""
         for test in case.get("promql_expr_test", []):
             if re.search("|".join(re.escape(name) + r"\{" for name in recorded), test["expr"]):
                 continue  # With a matcher on a recorded name: promtool's alone.
