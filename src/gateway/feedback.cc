@@ -132,28 +132,25 @@ Status FeedbackBook::Configure(const FeedbackOptions& options) {
                                         std::to_string(FeedbackOptions::kMaxTags) + " are allowed");
   }
   MutexLock lock(mutex_);
-  if (options.max_requests < ring_.size()) {
-    // The newest ones stay, in their order.
-    std::rotate(ring_.begin(), ring_.begin() + next_, ring_.end());
-    ring_.erase(ring_.begin(), ring_.end() - options.max_requests);
-    next_ = 0;
-    by_id_.clear();
-    for (std::uint32_t slot = 0; slot < ring_.size(); ++slot) {
-      for (const std::uint64_t id : ring_[slot].ids) {
-        if (id != 0) by_id_[id] = slot;
-      }
-    }
-  } else if (options.max_requests > ring_.size()) {
-    // It grows at its end again: the oldest must stand first.
-    std::rotate(ring_.begin(), ring_.begin() + next_, ring_.end());
-    const auto size = static_cast<std::uint32_t>(ring_.size());
-    for (auto& [id, slot] : by_id_) {
-      slot = (slot + size - next_) % size;
-    }
-    next_ = 0;
-  }
+  // A ring that shrinks keeps its newest; one that grows goes on at its end.
+  if (options.max_requests != ring_.size()) Straighten(options.max_requests);
   options_ = options;
   return OkStatus();
+}
+
+void FeedbackBook::Straighten(std::size_t max) {
+  std::rotate(ring_.begin(), ring_.begin() + next_, ring_.end());
+  if (ring_.size() > max)
+    ring_.erase(ring_.begin(), ring_.end() - static_cast<std::ptrdiff_t>(max));
+  next_ = 0;
+  by_id_.clear();
+  judged_.clear();
+  for (std::uint32_t slot = 0; slot < ring_.size(); ++slot) {
+    for (const std::uint64_t id : ring_[slot].ids) {
+      if (id != 0) by_id_[id] = slot;
+    }
+    if (ring_[slot].verdict) judged_.insert(slot);
+  }
 }
 
 void FeedbackBook::Forget(std::uint32_t slot) {
@@ -162,6 +159,7 @@ void FeedbackBook::Forget(std::uint32_t slot) {
     // A later request may go by the same id.
     if (it != by_id_.end() && it->second == slot) by_id_.erase(it);
   }
+  if (ring_[slot].verdict) judged_.erase(slot);
 }
 
 void FeedbackBook::Remember(std::span<const std::string_view> ids, ModelMetrics* owner,
@@ -223,6 +221,7 @@ Result<FeedbackBook::Change> FeedbackBook::Give(const Feedback& feedback, std::i
   request.tags |= tags;
   request.verdict = feedback.verdict;
   request.judged = now;
+  judged_.insert(it->second);
   return change;
 }
 
@@ -230,8 +229,9 @@ std::vector<FeedbackBook::Tally> FeedbackBook::Tallies(std::int64_t now) const {
   std::vector<Tally> tallies;
   MutexLock lock(mutex_);
   const std::int64_t window = options_.window.count() * kNanosPerMs;
-  for (const Request& request : ring_) {
-    if (!request.verdict || now - request.judged > window) continue;
+  for (const std::uint32_t slot : judged_) {
+    const Request& request = ring_[slot];
+    if (now - request.judged > window) continue;
     auto it = std::ranges::find(tallies, request.owner, &Tally::owner);
     if (it == tallies.end()) {
       tallies.push_back({request.owner, {}});

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -84,12 +85,15 @@ class FeedbackBook {
   };
 
   void Forget(std::uint32_t slot) REQUIRES(mutex_);
+  /// The oldest request first, at most `max` of them.
+  void Straighten(std::size_t max) REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   FeedbackOptions options_ GUARDED_BY(mutex_);
   std::vector<Request> ring_ GUARDED_BY(mutex_);  // Grows to max_requests, then the oldest goes.
   std::uint32_t next_ GUARDED_BY(mutex_) = 0;
   std::unordered_map<std::uint64_t, std::uint32_t> by_id_ GUARDED_BY(mutex_);
+  std::set<std::uint32_t> judged_ GUARDED_BY(mutex_);  // Slots with a verdict: few of many.
 };
 
 }  // namespace sonde::gateway

@@ -167,6 +167,23 @@ TEST_F(FeedbackBookTest, OpinionsCountWithinTheWindow) {
   EXPECT_EQ(Tally(a_, 16 * kSecond), "none");
 }
 
+TEST_F(FeedbackBookTest, AnOpinionGoesWithItsRequest) {
+  Remember("r1", a_, 0);
+  ASSERT_TRUE(Give("r1", FeedbackVerdict::kPositive, 1));
+  Remember("r2", a_, 0);
+  ASSERT_TRUE(Give("r2", FeedbackVerdict::kNegative, 1));
+  Remember("r3", a_, 0);
+  Remember("r4", b_, 0);  // In place of r1.
+  EXPECT_EQ(Tally(a_, 2), "0 0 1");
+  EXPECT_EQ(Tally(b_, 2), "none");
+  ASSERT_TRUE(Give("r4", FeedbackVerdict::kPositive, 2));
+  EXPECT_EQ(Tally(b_, 2), "1 0 0");
+  options_.max_requests = 2;
+  ASSERT_TRUE(book_.Configure(options_));
+  EXPECT_EQ(Tally(a_, 2), "none");
+  EXPECT_EQ(Tally(b_, 2), "1 0 0");
+}
+
 TEST_F(FeedbackBookTest, ItsSizeMayChange) {
   for (const char* id : {"r1", "r2", "r3", "r4"}) {
     Remember(id, a_, 0);
