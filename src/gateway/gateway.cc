@@ -58,7 +58,7 @@ struct Gateway::Impl {
 
   Result<std::shared_ptr<const Settings>> MakeSettings(const GatewayOptions& options);
   void UpdateProbers() REQUIRES(mutex);
-  Result<std::shared_ptr<Upstream>> Find(std::string_view instance) const;
+  Result<std::shared_ptr<Upstream>> UpstreamNamed(std::string_view instance) const;
 
   struct Prober {
     std::shared_ptr<Upstream> upstream;
@@ -219,7 +219,7 @@ Result<FeedbackReceipt> Gateway::GiveFeedback(const Feedback& feedback) {
   return impl_->metrics.GiveFeedback(feedback);
 }
 
-Result<std::shared_ptr<Upstream>> Gateway::Impl::Find(std::string_view instance) const {
+Result<std::shared_ptr<Upstream>> Gateway::Impl::UpstreamNamed(std::string_view instance) const {
   for (const auto& upstream : holder->Get()->upstreams) {
     if (upstream->name() == instance) return upstream;
   }
@@ -229,7 +229,7 @@ Result<std::shared_ptr<Upstream>> Gateway::Impl::Find(std::string_view instance)
 Status Gateway::SawRestart(std::string_view instance, Timestamp began) {
   const std::int64_t began_nanos =
       impl_->clock.MonotonicNanos() - (impl_->clock.Now() - began).count() * 1'000'000;
-  const auto upstream = TRY(impl_->Find(instance));
+  const auto upstream = TRY(impl_->UpstreamNamed(instance));
   if (!upstream->cold_start.SawRestart(began_nanos)) return OkStatus();
   // One event, also where one upstream has several models.
   const auto models = upstream->models();
@@ -239,12 +239,12 @@ Status Gateway::SawRestart(std::string_view instance, Timestamp began) {
 }
 
 Status Gateway::SawSleep(std::string_view instance) {
-  TRY(impl_->Find(instance))->cold_start.SawSleep();
+  TRY(impl_->UpstreamNamed(instance))->cold_start.SawSleep();
   return OkStatus();
 }
 
 Status Gateway::SawAwake(std::string_view instance) {
-  TRY(impl_->Find(instance))->cold_start.SawAwake(impl_->clock.MonotonicNanos());
+  TRY(impl_->UpstreamNamed(instance))->cold_start.SawAwake(impl_->clock.MonotonicNanos());
   return OkStatus();
 }
 
