@@ -25,6 +25,8 @@ class Recorder final : public MeterSink {
     text += std::to_string(count) + " tokens of " + std::to_string(gap) + "\n";
   }
 
+  void OnKeepAlive() override { text += "keep-alive\n"; }
+
   std::string text;
 };
 
@@ -40,6 +42,7 @@ std::string Observe(AnswerKind kind, std::string_view bytes, sonde::Rng* cuts) {
   meter.Finish();
   CHECK(meter.reasoning_tokens() <= meter.tokens());
   const Usage& usage = meter.usage();
+  CHECK(usage.CachedPrompt().value_or(0) <= usage.prompt.value_or(INT64_MAX));
   const auto number = [](const auto& value) {
     return value ? std::to_string(*value) + " " : std::string("- ");
   };
@@ -47,7 +50,10 @@ std::string Observe(AnswerKind kind, std::string_view bytes, sonde::Rng* cuts) {
          number(usage.reasoning) + std::to_string(meter.tokens()) + " " +
          std::to_string(meter.tokens_estimated()) + " " +
          std::to_string(meter.time_per_output_token()) + " " + meter.finish_reason() + " " +
-         std::to_string(static_cast<int>(meter.error())) + std::to_string(meter.ended());
+         std::to_string(static_cast<int>(meter.error())) + std::to_string(meter.ended()) + " " +
+         number(usage.uncached) + number(usage.total) +
+         std::to_string(meter.time_to_first_reasoning()) + " " +
+         std::to_string(meter.time_to_first_answer()) + " " + meter.id();
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include <dirent.h>
@@ -10,6 +11,7 @@
 
 #include "base/env.h"
 #include "base/number.h"
+#include "model/exemplar.h"
 #include "model/labels.h"
 #include "model/metadata.h"
 #include "wire/exposition_writer.h"
@@ -30,6 +32,31 @@ MetricType TypeOf(FamilyType type) {
   }
   return MetricType::kUnknown;
 }
+
+/// A histogram's examples as the writer takes them.
+class BucketExemplars {
+ public:
+  explicit BucketExemplars(const instrument::Histogram& histogram) {
+    const auto examples = histogram.examples();
+    exemplars_.resize(examples.size());
+    pointers_.resize(examples.size());
+    for (std::size_t i = 0; i < examples.size(); ++i) {
+      if (examples[i].label.empty()) continue;
+      LabelsBuilder labels;
+      labels.Set(examples[i].label, examples[i].id);
+      exemplars_[i] = {labels.Build(), examples[i].value, examples[i].time};
+      pointers_[i] = &exemplars_[i];
+    }
+  }
+  BucketExemplars(const BucketExemplars&) = delete;
+  BucketExemplars& operator=(const BucketExemplars&) = delete;
+
+  std::span<const Exemplar* const> pointers() const { return pointers_; }
+
+ private:
+  std::vector<Exemplar> exemplars_;
+  std::vector<const Exemplar*> pointers_;
+};
 
 /// /proc/self/stat after the command's name, which may hold spaces; field(3) is the third of
 /// proc(5).
@@ -104,8 +131,9 @@ std::string SelfMetricsPage(const instrument::Registry& registry,
         labels.push_back({name, value});
       }
       if (point.histogram != nullptr) {
+        const BucketExemplars exemplars(*point.histogram);
         writer.Histogram(labels, point.histogram->bounds(), point.histogram->counts(),
-                         point.histogram->sum());
+                         point.histogram->sum(), exemplars.pointers());
       } else {
         writer.Sample(labels, point.value);
       }

@@ -22,6 +22,20 @@ TEST(SelfMetricsTest, WritesFamiliesWithTheirTypes) {
             "c_seconds_sum 1.5\nc_seconds_count 1\n");
 }
 
+TEST(SelfMetricsTest, ExemplarsStandInOpenMetricsOnly) {
+  instrument::Registry registry;
+  const std::array<double, 1> bounds{1};
+  registry.GetHistogram("c_seconds", "Spreads.", bounds)
+      .Observe(0.5, "request_id", "abc", Timestamp{1'500});
+  wire::ServedFormat open;
+  open.protocol = wire::ScrapeProtocol::kOpenMetricsText1_0_0;
+  const std::string page = SelfMetricsPage(registry, open);
+  EXPECT_NE(page.find("c_seconds_bucket{le=\"1.0\"} 1 # {request_id=\"abc\"} 0.5 1.5\n"),
+            std::string::npos)
+      << page;
+  EXPECT_EQ(SelfMetricsPage(registry, {}).find("abc"), std::string::npos);
+}
+
 TEST(SelfMetricsTest, KnowsItsProcess) {
   instrument::Registry registry;
   AddProcessMetrics(registry, "1.2.3", "abc");

@@ -12,14 +12,16 @@
 #include "api/self_metrics.h"
 #include "app/blind_spot_routes.h"
 #include "app/features.h"
-#include "app/insight_routes.h"
+#include "app/feedback_routes.h"
 #include "app/gateway_routes.h"
+#include "app/insight_routes.h"
 #include "app/packs.h"
 #include "app/process.h"
 #include "app/version.h"
 #include "base/duration.h"
 #include "base/glob.h"
 #include "config/mapping_file.h"
+#include "config/price_file.h"
 #include "tsdb/block_meta.h"
 
 namespace sonde::app {
@@ -190,9 +192,19 @@ Status Server::Configure() {
     config_ = loaded;
     config_loaded_ = clock_.Now();
   }
+  TRY(ReadShippedPrices());
   TRY(CompileMapper(*loaded));
   if (options_.host && loaded->sonde.host.enabled) {
     host_ = TRY(collect::HostCollector::Make(loaded->sonde.host_collector, clock_, logger_));
+  }
+  return OkStatus();
+}
+
+Status Server::ReadShippedPrices() {
+  for (const EmbeddedFile& file : PacksFiles()) {
+    if (!file.path.starts_with("prices/")) continue;
+    auto prices = TRY(config::ParsePriceFile(file.contents, file.path));
+    shipped_prices_.insert(shipped_prices_.end(), prices.begin(), prices.end());
   }
   return OkStatus();
 }
@@ -220,6 +232,7 @@ gateway::GatewayOptions Server::GatewayOptionsOf(const config::Config& config) c
   gateway::GatewayOptions options = config.sonde.gateway;
   if (!options_.gateway_listen_address.empty())
     options.listen_address = options_.gateway_listen_address;
+  options.prices = config.sonde.prices.WithShipped(shipped_prices_);
   return options;
 }
 
@@ -332,6 +345,7 @@ std::vector<api::SondeRoute> Server::MakeSondeRoutes() {
     std::ranges::move(routes, std::back_inserter(all));
   };
   add(GatewayRoutes([this] { return running_gateway_.load(); }, logger_.With("gateway")));
+  all.push_back(FeedbackRoute([this] { return running_gateway_.load(); }));
   add(BlindSpotRoutes([this] { return blind_spots_.get(); }));
   add(InsightRoutes({.progress =
                          [this] {

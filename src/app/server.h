@@ -66,6 +66,7 @@ class Server {
 
   Status StartAll();
   Status Configure();
+  Status ReadShippedPrices();
   Status CompileMapper(const config::Config& config);
   Status StartApi();
   Status OpenStore(const config::Config& config);
@@ -101,6 +102,8 @@ class Server {
   std::shared_ptr<const config::Config> config_ GUARDED_BY(config_mutex_);
   bool reload_ok_ GUARDED_BY(config_mutex_) = true;
   Timestamp config_loaded_ GUARDED_BY(config_mutex_);
+
+  std::vector<gateway::PriceOptions> shipped_prices_;  // Of packs/; since the start.
 
   // The way of the data.
   std::unique_ptr<collect::VocabularyMapper> mapper_;

@@ -43,6 +43,18 @@ struct PageOptions {
   Duration interval{15'000};
 };
 
+/// `sonde.prices`: where prices come from. The table and the files stand in `prices`, in this
+/// order.
+struct PriceSourceOptions {
+  bool builtin = true;                            ///< Those that ship come last.
+  std::vector<std::string> currencies = {"USD"};  ///< Prices in others are left out.
+  std::vector<gateway::PriceOptions> prices;
+
+  /// The gateway's list: `prices` and, if wanted, `shipped`, in the currencies that are asked for.
+  std::vector<gateway::PriceOptions> WithShipped(
+      const std::vector<gateway::PriceOptions>& shipped) const;
+};
+
 /// `sonde`.
 struct SondeOptions {
   PageOptions host;
@@ -50,7 +62,8 @@ struct SondeOptions {
   PageOptions self;
   collect::EngineFinderOptions engines;
   Duration engine_scrape_interval{5'000};
-  gateway::GatewayOptions gateway;  ///< With the vocabulary's prefix.
+  gateway::GatewayOptions gateway;  ///< With the vocabulary's prefix; without prices.
+  PriceSourceOptions prices;
   std::string vocabulary_prefix = "deepseek_";
   std::vector<std::string> mapping_files;
   collect::ProbeOptions probes;

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/quote.h"
 #include "config/emit.h"
+#include "config/price_file.h"
 #include "config/schema_blocks.h"
 
 namespace sonde::config {
@@ -419,6 +420,9 @@ SondeOptions FillSonde(const BlockView& view, Duration global_interval, const Fi
   out.engine_scrape_interval = engines.Time("scrape_interval");
   out.vocabulary_prefix = view.Child("vocabulary").Text("prefix");
   out.gateway.vocabulary_prefix = out.vocabulary_prefix;
+  out.gateway.slo = FillSlo(view.Child("slo"));
+  out.gateway.feedback = FillFeedback(view.Child("feedback"));
+  out.prices = FillPrices(view.Child("prices"), context, env, diagnostics);
   for (const std::string& file : view.Strings("mappings"))
     out.mapping_files.push_back(context.Resolve(file));
   out.probes = FillProbes(view.Child("probes"), context);

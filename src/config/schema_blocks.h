@@ -24,6 +24,11 @@ extern const Block kProgressBlock;  ///< schema_insight.cc
 extern const Block kProbesBlock;    ///< schema_probes.cc
 extern const Block kSondeBlock;    ///< schema_sonde.cc
 extern const Block kGatewayBlock;  ///< schema_gateway.cc
+extern const Block kSondeBlock;  ///< schema_sonde.cc
+extern const Block kSloBlock;    ///< schema_llm.cc
+extern const Block kPriceBlock;
+extern const Block kPricesBlock;
+extern const Block kFeedbackBlock;
 
 /// Checks the keys of kHttpClientBlock in a view whose block inlines it.
 void CheckHttpClient(const BlockView& view, Diagnostics& diagnostics);

@@ -96,6 +96,9 @@ constexpr Field kSondeFields[] = {
     {"scraping", kBlock, nullptr, kNone, &kScrapingBlock},
     {"progress", kBlock, nullptr, kNone, &kProgressBlock},
     {"probes", kBlock, nullptr, kNone, &kProbesBlock},
+    {"slo", kBlock, nullptr, kNone, &kSloBlock},
+    {"prices", kBlock, nullptr, kNone, &kPricesBlock},
+    {"feedback", kBlock, nullptr, kNone, &kFeedbackBlock},
 };
 
 }  // namespace

@@ -24,7 +24,9 @@ enum Node : JsonNode {
   kUsage,
   kPrompt,
   kCompletion,
+  kTotal,
   kCached,
+  kUncached,
   kReasoningTokens,
   kPromptDetails,
   kCompletionDetails,
@@ -39,6 +41,7 @@ enum Node : JsonNode {
   kIncomplete,
   kMessage,
   kObject,
+  kId,
   kErrorWord,  // Members of an error that say what kind it is.
   kGroq,
   kTimings,  // llama.cpp's own counts, which it sends where no usage is asked for.
@@ -58,6 +61,7 @@ constexpr std::array kEdges = {
     JsonEdge{kRoot, "incomplete_details", kIncomplete},
     JsonEdge{kRoot, "message", kMessage},
     JsonEdge{kRoot, "object", kObject},
+    JsonEdge{kRoot, "id", kId},
     JsonEdge{kRoot, "stop_reason", kFinishReason},
     JsonEdge{kRoot, "code", kErrorWord},
     JsonEdge{kRoot, "timings", kTimings},
@@ -75,7 +79,9 @@ constexpr std::array kEdges = {
     JsonEdge{kDelta, "refusal", kText},
     JsonEdge{kUsage, "prompt_tokens", kPrompt},
     JsonEdge{kUsage, "completion_tokens", kCompletion},
+    JsonEdge{kUsage, "total_tokens", kTotal},
     JsonEdge{kUsage, "prompt_cache_hit_tokens", kCached},
+    JsonEdge{kUsage, "prompt_cache_miss_tokens", kUncached},
     JsonEdge{kUsage, "prompt_tokens_details", kPromptDetails},
     JsonEdge{kUsage, "completion_tokens_details", kCompletionDetails},
     JsonEdge{kUsage, "reasoning_tokens", kReasoningTokens},
@@ -91,11 +97,13 @@ constexpr std::array kEdges = {
     JsonEdge{kEventDelta, "thinking", kReasoning},
     JsonEdge{kEventDelta, "partial_json", kText},
     JsonEdge{kEventDelta, "stop_reason", kFinishReason},
+    JsonEdge{kResponse, "id", kId},
     JsonEdge{kResponse, "usage", kUsage},
     JsonEdge{kResponse, "error", kError},
     JsonEdge{kResponse, "status", kStatus},
     JsonEdge{kResponse, "incomplete_details", kIncomplete},
     JsonEdge{kIncomplete, "reason", kFinishReason},
+    JsonEdge{kMessage, "id", kId},
     JsonEdge{kMessage, "usage", kUsage},
     JsonEdge{kError, "code", kErrorWord},
     JsonEdge{kError, "type", kErrorWord},
@@ -128,6 +136,7 @@ void AnswerScanner::Reset() {
   cache_creation_.reset();
   timings_ = {};
   overloaded_ = false;
+  unpaid_ = false;
 }
 
 AnswerScanner::Type AnswerScanner::TypeOf(std::string_view name) {
@@ -165,6 +174,9 @@ void AnswerScanner::OnString(JsonNode node, std::string_view value, std::uint64_
     case kObject:
       if (value == "error") fields_.error = AnswerError::kFailed;  // vLLM's errors of old.
       break;
+    case kId:
+      if (id_.empty()) id_ = value;
+      break;
     case kEventDelta:
       delta_string_ |= size > 0;
       break;
@@ -189,8 +201,14 @@ void AnswerScanner::OnCount(JsonNode node, std::int64_t count) {
     case kCompletion:
       fields_.usage.completion = count;
       break;
+    case kTotal:
+      fields_.usage.total = count;
+      break;
     case kCached:
       fields_.usage.cached = count;
+      break;
+    case kUncached:
+      fields_.usage.uncached = count;
       break;
     case kReasoningTokens:
       fields_.usage.reasoning = count;
@@ -212,18 +230,24 @@ void AnswerScanner::OnCount(JsonNode node, std::int64_t count) {
       break;
     case kErrorWord:
       overloaded_ |= count == 429 || count == 503;
+      unpaid_ |= count == 402;
       break;
     default:
       break;
   }
 }
 
-/// "overloaded_error" (Anthropic), "rate_limit_exceeded", "429", "insufficient_system_resource" …
+/// "overloaded_error" (Anthropic), "rate_limit_exceeded", "429", "insufficient_system_resource" …;
+/// of money: "insufficient_quota" (OpenAI), "insufficient_balance", "402".
 void AnswerScanner::OnErrorWord(std::string_view word) {
   static constexpr std::array<std::string_view, 5> kParts = {
       "overloaded", "rate_limit", "insufficient_system_resource", "429", "503"};
   overloaded_ |= std::ranges::any_of(
       kParts, [&](std::string_view part) { return word.find(part) != std::string_view::npos; });
+  static constexpr std::array<std::string_view, 4> kMoney = {
+      "insufficient_balance", "insufficient_quota", "billing", "402"};
+  unpaid_ |= std::ranges::any_of(
+      kMoney, [&](std::string_view part) { return word.find(part) != std::string_view::npos; });
 }
 
 void AnswerScanner::OnOpen(JsonNode node, bool /*is_array*/) {
@@ -245,8 +269,11 @@ const AnswerFields& AnswerScanner::Finish() {
   fields_.reasoning |= delta_string_ && type_ == Type::kReasoningDelta;
   fields_.last = type_ == Type::kLast;
   if (type_ == Type::kError) fields_.error = AnswerError::kFailed;
-  if (fields_.error == AnswerError::kFailed && overloaded_)
+  if (fields_.error == AnswerError::kFailed && unpaid_) {
+    fields_.error = AnswerError::kInsufficientBalance;
+  } else if (fields_.error == AnswerError::kFailed && overloaded_) {
     fields_.error = AnswerError::kOverloaded;
+  }
   if (fields_.finish_reason.empty()) fields_.finish_reason = status_;
   SettleUsage();
   return fields_;
@@ -265,7 +292,6 @@ void AnswerScanner::SettleUsage() {
       usage.prompt = *timings_.prompt + timings_.cached.value_or(0);
     if (!usage.cached) usage.cached = timings_.cached;
   }
-  if (usage.cached && usage.prompt) usage.cached = std::min(*usage.cached, *usage.prompt);
 }
 
 }  // namespace sonde::gateway

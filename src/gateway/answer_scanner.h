@@ -16,8 +16,8 @@
 namespace sonde::gateway {
 
 /// An error object in place of (the rest of) an answer, and whether it says that capacity is
-/// lacking.
-enum class AnswerError : unsigned char { kNone, kFailed, kOverloaded };
+/// lacking, or money.
+enum class AnswerError : unsigned char { kNone, kFailed, kOverloaded, kInsufficientBalance };
 
 struct AnswerFields {
   bool text = false;       ///< A part of the answer: text, a tool call, a refusal.
@@ -42,6 +42,8 @@ class AnswerScanner final : private JsonSink {
   bool done() const { return scanner_.done(); }
   /// What it said. Of an incomplete text: nothing.
   const AnswerFields& Finish();
+  /// The answer's own id ("chatcmpl-…"): the first one in all texts since the scanner was made.
+  const std::string& id() const { return id_; }
 
  private:
   /// Kinds of events in the responses and messages APIs, by their member `type`.
@@ -61,9 +63,11 @@ class AnswerScanner final : private JsonSink {
   Type type_ = Type::kNone;
   bool delta_string_ = false;  // A top-level `delta` that is a string with something in it.
   bool overloaded_ = false;    // Some word or number says so; counts if there is an error.
+  bool unpaid_ = false;        // The same for money.
   std::string_view status_;    // Of the responses API; a literal.
   std::optional<std::int64_t> cache_read_;  // Anthropic counts cached tokens beside the others.
   std::optional<std::int64_t> cache_creation_;
+  std::string id_;
   Usage timings_;  // llama.cpp's; its prompt is without what was cached.
 };
 

@@ -57,7 +57,7 @@ struct Gateway::Impl {
         registry(metric_registry),
         listen_address(options.listen_address),
         serves_tls(options.tls.has_value()),
-        metrics(metric_registry, options.vocabulary_prefix, options.max_models),
+        metrics(metric_registry, options.vocabulary_prefix, options.max_models, system_clock),
         proxy([holder = holder] { return holder->Get(); }, metrics, metric_registry, system_clock,
               logger) {}
 
@@ -65,6 +65,7 @@ struct Gateway::Impl {
       REQUIRES(mutex);
   std::shared_ptr<Upstream> Find(std::string_view name) const;
   void UpdateProbers() REQUIRES(mutex);
+  Result<std::shared_ptr<Upstream>> UpstreamNamed(std::string_view instance) const;
 
   struct Prober {
     std::shared_ptr<Upstream> upstream;
@@ -184,6 +185,7 @@ Result<std::unique_ptr<Gateway>> Gateway::Create(net::LoopGroup& loops,
     MutexLock lock(impl->mutex);
     impl->holder->Set(TRY(impl->MakeSettings(options)));
   }
+  TRY(impl->metrics.Configure(options.slo, options.prices, options.feedback));
   impl->proxy.Configure(options);
   impl->server = std::make_unique<net::HttpServer>(
       loops, std::move(server_options),
@@ -244,6 +246,7 @@ Status Gateway::Reload(const GatewayOptions& options) {
   std::shared_ptr<const net::TlsContext> tls;
   if (impl_->serves_tls && options.tls) tls = TRY(net::TlsContext::Server(*options.tls));
   auto settings = TRY(impl_->MakeSettings(options));
+  TRY(impl_->metrics.Configure(options.slo, options.prices, options.feedback));
   impl_->proxy.Configure(options);
   impl_->holder->Set(std::move(settings));
   if (tls != nullptr) impl_->server->SetTls(std::move(tls));
@@ -311,6 +314,39 @@ Status Gateway::ClearWeight(std::string_view upstream) {
     impl_->overrides.erase(it);
   }
   found->ClearWeight();
+  return OkStatus();
+}
+
+Result<FeedbackReceipt> Gateway::GiveFeedback(const Feedback& feedback) {
+  return impl_->metrics.GiveFeedback(feedback);
+}
+
+Result<std::shared_ptr<Upstream>> Gateway::Impl::UpstreamNamed(std::string_view instance) const {
+  for (const auto& upstream : holder->Get()->upstreams) {
+    if (upstream->name() == instance) return upstream;
+  }
+  return Error(ErrorKind::kNotFound, "gateway: no upstream is called " + QuoteGo(instance));
+}
+
+Status Gateway::SawRestart(std::string_view instance, Timestamp began) {
+  const std::int64_t began_nanos =
+      impl_->clock.MonotonicNanos() - (impl_->clock.Now() - began).count() * 1'000'000;
+  const auto upstream = TRY(impl_->UpstreamNamed(instance));
+  if (!upstream->cold_start.SawRestart(began_nanos)) return OkStatus();
+  // One event, also where one upstream has several models.
+  const auto models = upstream->models();
+  impl_->metrics.Model(models->ids.empty() ? std::string_view() : models->ids.front(), true)
+      .CountUntimedColdStart(instance, ColdStartKind::kRestart);
+  return OkStatus();
+}
+
+Status Gateway::SawSleep(std::string_view instance) {
+  TRY(impl_->UpstreamNamed(instance))->cold_start.SawSleep();
+  return OkStatus();
+}
+
+Status Gateway::SawAwake(std::string_view instance) {
+  TRY(impl_->UpstreamNamed(instance))->cold_start.SawAwake(impl_->clock.MonotonicNanos());
   return OkStatus();
 }
 

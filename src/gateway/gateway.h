@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "gateway/metrics.h"
 #include "gateway/options.h"
 #include "instrument/registry.h"
 #include "net/event_loop.h"
@@ -72,6 +73,18 @@ class Gateway {
   /// Back to the configured weight. kNotFound if there is no such upstream.
   Status ClearWeight(std::string_view upstream);
   static constexpr double kMaxWeight = 1e6;
+  /// Joins somebody's opinion to the request that it is about. kNotFound if no such request is
+  /// known (any longer).
+  Result<FeedbackReceipt> GiveFeedback(const Feedback& feedback);
+
+  /// Somebody knows that an upstream's process began at `began` (its start time, or when its
+  /// counters were reset). May be told late and more than once. kNotFound if there is no such
+  /// upstream.
+  Status SawRestart(std::string_view instance, Timestamp began);
+  /// An upstream says that it sleeps (its weights are not on the device), or that it no longer
+  /// does.
+  Status SawSleep(std::string_view instance);
+  Status SawAwake(std::string_view instance);
 
   /// No new requests; running ones get `grace` to end and are then cut off. Idempotent.
   void Stop(Duration grace = Duration(5'000));

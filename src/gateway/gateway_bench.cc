@@ -1,7 +1,10 @@
+#include <array>
 #include <string>
 
 #include <benchmark/benchmark.h>
 
+#include "base/check.h"
+#include "gateway/metrics.h"
 #include "gateway/request_scanner.h"
 #include "gateway/stream_meter.h"
 
@@ -95,6 +98,44 @@ void BM_Embeddings(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(body.size()));
 }
 BENCHMARK(BM_Embeddings);
+
+/// What the end of a request costs: counting, judging, pricing and remembering it.
+void BM_CountRequest(benchmark::State& state) {
+  SystemClock clock;
+  instrument::Registry registry;
+  GatewayMetrics metrics(registry, "deepseek_", 100, clock);
+  PriceOptions price{.model = "deepseek-.*", .output = 1};
+  price.windows = {{.from_minute = 540, .to_minute = 720, .factor = 2}};
+  CHECK(metrics.Configure({}, {price}, {}));
+  ModelMetrics& model = metrics.Model("deepseek-v3", true, "acme");
+  NoSink sink;
+  StreamMeter meter(AnswerKind::kEvents, 0, sink);
+  meter.OnWritten(Chunk(R"("content":" token")"), 20'000'000);
+  meter.OnWritten(Chunk(R"("content":" token")"), 40'000'000);
+  meter.Finish();
+  std::uint64_t number = 0;
+  for (auto _ : state) {
+    const std::string id = "request-" + std::to_string(++number);
+    metrics.Count(model, {.code = 200,
+                          .streaming = true,
+                          .finish_reason = "stop",
+                          .nanos = 50'000'000,
+                          .meter = &meter,
+                          .request_id = id});
+  }
+}
+BENCHMARK(BM_CountRequest);
+
+void BM_GiveFeedback(benchmark::State& state) {
+  FeedbackBook book;
+  constexpr std::string_view kBody = R"({"request_id":"r","score":"up","tags":["slow","helpful"]})";
+  const std::array<std::string_view, 1> ids = {"r"};
+  book.Remember(ids, nullptr, 0);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(book.Give(*ParseFeedback(kBody), 1));
+  }
+}
+BENCHMARK(BM_GiveFeedback);
 
 }  // namespace
 }  // namespace sonde::gateway

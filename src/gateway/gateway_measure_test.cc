@@ -112,8 +112,8 @@ TEST_F(GatewayTest, StatusesAreOutcomes) {
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 " + std::to_string(status)));
     EXPECT_TRUE(Counted(++requests));
     std::string found;
-    for (const char* name :
-         {"success", "client_error", "server_error", "overloaded", "cancelled", "timeout"}) {
+    for (const char* name : {"success", "client_error", "server_error", "overloaded", "cancelled",
+                             "timeout", "insufficient_balance"}) {
       if (Metric("requests_total", {{"outcome", name}, {"code", std::to_string(status)}}) == 1)
         found += name;
     }
@@ -121,7 +121,7 @@ TEST_F(GatewayTest, StatusesAreOutcomes) {
   };
   EXPECT_EQ(outcome(400), "client_error");
   EXPECT_EQ(outcome(401), "client_error");
-  EXPECT_EQ(outcome(402), "client_error");
+  EXPECT_EQ(outcome(402), "insufficient_balance");
   EXPECT_EQ(outcome(422), "client_error");
   EXPECT_EQ(outcome(429), "overloaded");
   EXPECT_EQ(outcome(500), "server_error");

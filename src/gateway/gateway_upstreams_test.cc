@@ -195,7 +195,8 @@ TEST_F(GatewayTest, AnEngineThatComesBackHasAColdStart) {
   Ask(Post(kChat, ChatFor("m")));
   Ask(Post(kChat, ChatFor("m")));
   ASSERT_TRUE(Counted(2));
-  EXPECT_THAT(Points("cold_starts_total"), ElementsAre("instance=late model=m source=gateway 1"));
+  EXPECT_THAT(Points("cold_starts_total"),
+              ElementsAre("instance=late kind=absent model=m source=gateway 1"));
   EXPECT_EQ(Metric("cold_start_seconds", {{"instance", "late"}}), 1);
   EXPECT_EQ(Metric("upstream_up", {{"instance", "late"}}), 1);
   EXPECT_THAT(sink_.text(), HasSubstr("after a cold start"));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "gateway/measure_options.h"
 #include "net/tls.h"
 
 // What the gateway is told. Plain values with good defaults; config/ fills them.
@@ -159,6 +160,9 @@ struct GatewayOptions {
   HealthOptions health = {};
   RetryOptions retry = {};
   AccessOptions access = {};
+  SloOptions slo = {};
+  std::vector<PriceOptions> prices = {};
+  FeedbackOptions feedback = {};
 };
 
 }  // namespace sonde::gateway

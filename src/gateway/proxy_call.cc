@@ -70,7 +70,7 @@ void ProxyCall::Run() {
   const bool routable = identified && ReadForRouting();
   if (inference_) {
     const bool served = !model_.empty() && settings_->Serves(model_);
-    metrics_ = &proxy_.metrics_.Model(model_, served);
+    metrics_ = &proxy_.metrics_.Model(model_, served, tenant_);
     metrics_->running.Add(1);
   }
   if (routable && Admitted()) Forward();
@@ -226,6 +226,7 @@ void ProxyCall::Relay(Upstream& upstream, net::HttpClientResponse& answer) {
   const AnswerKind kind = inference_ ? KindOf(answer.headers()) : AnswerKind::kOpaque;
   streaming_ |= kind == AnswerKind::kEvents;
   MeterSink& sink = *this;
+  answering_ = &upstream;
   meter_.emplace(kind, request_.received_nanos(), sink);
 
   const Status relayed = RelayBody(upstream, answer);
@@ -288,41 +289,30 @@ void ProxyCall::NoteToken(Upstream& upstream) {
       upstream.cold_start.SawToken(proxy_.clock_.MonotonicNanos(), request_.received_nanos());
   if (!took) return;
   metrics_->CountColdStart(upstream.name(), *took);
-  proxy_.logger_.Info("gateway upstream served its first token after a cold start",
-                      {{"upstream", upstream.name()}, {"duration", Duration(*took / 1'000'000)}});
-}
-
-Outcome ProxyCall::OutcomeOfAnswer() const {
-  if (outcome_) return *outcome_;
-  const Outcome by_status = OutcomeOfStatus(status_);
-  if (by_status != Outcome::kSuccess || !meter_) return by_status;
-  if (meter_->finish_reason() == "insufficient_system_resource") return Outcome::kOverloaded;
-  switch (meter_->error()) {
-    case AnswerError::kNone:
-      return Outcome::kSuccess;
-    case AnswerError::kFailed:
-      return Outcome::kServerError;
-    case AnswerError::kOverloaded:
-      return Outcome::kOverloaded;
-  }
-  return Outcome::kSuccess;
+  proxy_.logger_.Info(
+      "gateway upstream served its first token after a cold start",
+      {{"upstream", upstream.name()}, {"duration", Duration(took->nanos / 1'000'000)}});
 }
 
 void ProxyCall::Count() {
   RequestEnd end;
-  end.outcome = OutcomeOfAnswer();
+  end.outcome = outcome_ ? *outcome_ : OutcomeOfAnswer(status_, meter_ ? &*meter_ : nullptr);
   end.code = status_ != 0 ? status_ : (end.outcome == Outcome::kCancelled ? 499 : 503);
   end.streaming = streaming_;
   if (meter_) end.finish_reason = meter_->finish_reason();
   const bool whole = end.outcome != Outcome::kCancelled && response_.written_nanos() != 0;
   const std::int64_t last = whole ? response_.written_nanos() : proxy_.clock_.MonotonicNanos();
   end.nanos = std::max<std::int64_t>(last - request_.received_nanos(), 0);
-  metrics_->Count(end);
-  if (meter_ && status_ >= 200 && status_ < 300) metrics_->CountAnswer(*meter_);
+  if (meter_ && status_ >= 200 && status_ < 300) end.meter = &*meter_;
+  end.request_bytes = body_bytes_;
+  end.request_id = request_id_;
+  end.answered_id = response_.headers().Get("X-Request-Id");
+  if (answering_ != nullptr) end.upstream_url = answering_->options().url;
+  proxy_.metrics_.Count(*metrics_, end);
 }
 
 void ProxyCall::OnFirstToken(std::int64_t since_request) {
-  metrics_->OnFirstToken(since_request);
+  metrics_->OnFirstToken(since_request, request_id_, proxy_.clock_.Now());
   load_->PromptDone();
   load_->Wrote(1);
 }

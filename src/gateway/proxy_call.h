@@ -54,13 +54,13 @@ class ProxyCall final : private MeterSink {
   Status RelayBody(Upstream& upstream, net::HttpClientResponse& answer);
   void BrokenAnswer(Upstream& upstream, const Error& error);
   void NoteToken(Upstream& upstream);
-  Outcome OutcomeOfAnswer() const;
   /// Answers with an error of the gateway's own.
   void Fail(Outcome outcome, int status, std::string_view code, std::string_view message);
   void Count();
 
   void OnFirstToken(std::int64_t since_request) override;
   void OnTokens(std::int64_t gap, std::uint64_t count) override;
+  void OnKeepAlive() override { metrics_->OnKeepAlive(); }
 
   Proxy& proxy_;
   const std::shared_ptr<const Settings> settings_;
@@ -78,7 +78,8 @@ class ProxyCall final : private MeterSink {
   std::string request_id_;
   RequestScanner scanner_;
   std::string model_;
-  std::string body_;  // What was read to find the model.
+  std::string tenant_;  // The label's value; empty: none.
+  std::string body_;    // What was read to find the model.
   bool body_complete_ = false;
   bool body_passed_on_ = false;  // More of it was read for an upstream: it cannot be sent again.
   std::uint64_t body_bytes_ = 0;
@@ -93,6 +94,7 @@ class ProxyCall final : private MeterSink {
   std::string_view rejected_;  // Why the gateway itself refused; for the count of refusals.
   ModelMetrics* metrics_ = nullptr;
   std::optional<StreamMeter> meter_;
+  const Upstream* answering_ = nullptr;  // Whose answer is relayed; settings_ keeps it.
   bool token_noted_ = false;
   int status_ = 0;                  // Sent to the client; 0: none.
   std::optional<Outcome> outcome_;  // Decided before the answer's end.

@@ -39,6 +39,7 @@ class Recorder final : public MeterSink {
     text +=
         "tokens " + std::to_string(count) + " x " + Milliseconds(static_cast<double>(gap)) + "\n";
   }
+  void OnKeepAlive() override { text += "keep-alive\n"; }
   static std::string Milliseconds(double nanos) {
     char digits[32];
     std::snprintf(digits, sizeof(digits), "%.6g", nanos / kMillisecond);
@@ -55,16 +56,30 @@ std::string Summary(const StreamMeter& meter) {
   };
   const Usage& usage = meter.usage();
   if (usage.prompt) add("prompt", std::to_string(*usage.prompt));
-  if (usage.cached) add("cached", std::to_string(*usage.cached));
+  if (usage.cached) add("cached", std::to_string(*usage.CachedPrompt()));
   add("reasoning", std::to_string(meter.reasoning_tokens()));
   add("answer", std::to_string(meter.tokens() - meter.reasoning_tokens()));
   if (meter.tokens_estimated()) text += " estimated";
+  if (meter.time_to_first_reasoning() >= 0) {
+    add("first_reasoning",
+        Recorder::Milliseconds(static_cast<double>(meter.time_to_first_reasoning())));
+    if (meter.time_to_first_answer() >= 0)
+      add("first_answer",
+          Recorder::Milliseconds(static_cast<double>(meter.time_to_first_answer())));
+  }
   if (meter.time_per_output_token() >= 0)
     add("tpot", Recorder::Milliseconds(meter.time_per_output_token()));
   if (!meter.finish_reason().empty()) add("finish", meter.finish_reason());
   if (meter.error() != AnswerError::kNone) {
-    add("error", meter.error() == AnswerError::kOverloaded ? "overloaded" : "failed");
+    add("error", meter.error() == AnswerError::kOverloaded            ? "overloaded"
+                 : meter.error() == AnswerError::kInsufficientBalance ? "balance"
+                                                                      : "failed");
   }
+  for (std::size_t i = 0; i < kUsageFaults; ++i) {
+    const auto fault = static_cast<UsageFault>(i);
+    if (usage.Has(fault)) add("fault", std::string(ToString(fault)));
+  }
+  if (!meter.id().empty()) add("id", meter.id());
   if (!meter.ended()) text += " unended";
   return text + "\n";
 }

@@ -21,6 +21,7 @@ void StreamMeter::OnWritten(std::string_view bytes, std::int64_t written) {
       events_.Feed(bytes);
       break;
     case AnswerKind::kJson:
+      if (!json_begun_) CountBlankLines(bytes);
       answer_.Feed(bytes);
       break;
     case AnswerKind::kOpaque:
@@ -55,6 +56,21 @@ void StreamMeter::OnEvent() {
   answer_.Reset();
 }
 
+void StreamMeter::OnComment() {
+  if (chunks_ == 0) sink_.OnKeepAlive();
+}
+
+void StreamMeter::CountBlankLines(std::string_view bytes) {
+  for (const char c : bytes) {
+    if (c == '\n') {
+      sink_.OnKeepAlive();
+    } else if (c != ' ' && c != '\t' && c != '\r') {
+      json_begun_ = true;
+      return;
+    }
+  }
+}
+
 void StreamMeter::Note(const AnswerFields& fields) {
   usage_.Update(fields.usage);
   if (!fields.finish_reason.empty()) finish_reason_ = fields.finish_reason;
@@ -66,6 +82,8 @@ void StreamMeter::NoteContent(const AnswerFields& fields) {
   const std::int64_t reported = fields.usage.completion.value_or(-1);
   ++chunks_;
   if (fields.reasoning && !fields.text) ++reasoning_chunks_;
+  if (fields.reasoning && first_reasoning_ == kNever) first_reasoning_ = now_;
+  if (fields.text && first_answer_ == kNever) first_answer_ = now_;
   last_content_ = now_;
   if (chunks_ == 1) {
     first_content_ = last_token_ = now_;

@@ -67,45 +67,6 @@ TEST(Health, FailuresInARowEject) {
   EXPECT_FALSE(health.ProbeIsDue(2 + 2 * kSecond, 1)) << "twice as long";
 }
 
-TEST(ColdStart, FromTheFirstSignOfLifeToTheFirstToken) {
-  ColdStart start;
-  start.SawAbsence();
-  start.SawLife(10);
-  start.SawLife(15);
-  start.SawReady(20);
-  // Ready at 20, asked at 100: the 80 in between are nobody's fault.
-  EXPECT_EQ(start.SawToken(130, 100), 40);
-  EXPECT_EQ(start.SawToken(140, 100), std::nullopt) << "once";
-}
-
-TEST(ColdStart, ARequestThatWaitedCountsInFull) {
-  ColdStart start;
-  start.SawAbsence();
-  start.SawLife(10);
-  EXPECT_EQ(start.SawToken(110, 5), 100);
-  start.SawAbsence();
-  EXPECT_EQ(start.SawToken(200, 190), 0) << "the token itself is the first sign";
-}
-
-TEST(ColdStart, NoneIfItWasThereAllAlong) {
-  ColdStart start;
-  start.SawReady(10);
-  EXPECT_EQ(start.SawToken(20, 15), std::nullopt);
-  ColdStart unseen;
-  EXPECT_EQ(unseen.SawToken(20, 15), std::nullopt);
-}
-
-TEST(ColdStart, AnEngineThatLoadsIsStarting) {
-  ColdStart start;
-  start.SawLoading(10);
-  start.SawLoading(20);
-  start.SawReady(30);
-  EXPECT_EQ(start.SawToken(50, 40), 30) << "40 in all, of which 10 ready and unasked";
-  start.SawReady(60);
-  start.SawLoading(70);
-  EXPECT_EQ(start.SawToken(90, 65), 20) << "it was restarted, and nobody saw it gone";
-}
-
 TEST(ModelList, Parses) {
   const auto list =
       ModelList::Parse(R"({"object":"list","data":[{"id":"b"},{"id":"a"},{"id":"b"},{"x":1},7]})");

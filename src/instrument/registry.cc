@@ -12,10 +12,32 @@ Histogram::Histogram(std::span<const double> bounds)
   CHECK(std::ranges::is_sorted(bounds_));
 }
 
+Histogram::~Histogram() = default;
+
+std::size_t Histogram::Bucket(double v) const {
+  return static_cast<std::size_t>(std::ranges::lower_bound(bounds_, v) - bounds_.begin());
+}
+
 void Histogram::Observe(double v, std::uint64_t count) {
-  const auto bucket = std::ranges::lower_bound(bounds_, v) - bounds_.begin();
-  counts_[static_cast<std::size_t>(bucket)].fetch_add(count, std::memory_order_relaxed);
+  counts_[Bucket(v)].fetch_add(count, std::memory_order_relaxed);
   sum_.Add(v * static_cast<double>(count));
+}
+
+void Histogram::Observe(double v, std::string_view label, std::string_view id, Timestamp time) {
+  Observe(v, 1);
+  if (id.empty() || id.size() > kMaxExampleId) return;
+  MutexLock lock(examples_mutex_);
+  if (examples_.empty()) examples_.resize(counts_.size());
+  BucketExample& example = examples_[Bucket(v)];
+  example.label = label;
+  example.id = id;
+  example.value = v;
+  example.time = time;
+}
+
+std::vector<BucketExample> Histogram::examples() const {
+  MutexLock lock(examples_mutex_);
+  return examples_;
 }
 
 std::vector<std::uint64_t> Histogram::counts() const {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "base/time.h"
 
 // Sonde's own metrics. A Registry is passed to whatever counts something; nothing registers itself.
 // Reading a registry gives families of points, which api/ writes as text (wire/) and which Sonde
@@ -49,16 +50,34 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
-/// Counts observations in buckets with fixed upper bounds. Thread-safe, lock-free; a reading taken
-/// while others observe may lag by those observations, but its count is always the sum of its
-/// buckets.
+/// The last observation of a bucket that came with a name: a request's id, a trace's.
+struct BucketExample {
+  std::string label;  ///< "request_id"; empty: the bucket has none.
+  std::string id;
+  double value = 0;
+  Timestamp time;
+};
+
+/// Counts observations in buckets with fixed upper bounds. Thread-safe, lock-free (but for
+/// examples); a reading taken while others observe may lag by those observations, but its count is
+/// always the sum of its buckets.
 class Histogram {
  public:
   explicit Histogram(std::span<const double> bounds);
+  ~Histogram();
 
   void Observe(double v) { Observe(v, 1); }
   /// `count` observations of the same value, as one.
   void Observe(double v, std::uint64_t count);
+  /// One observation, remembered as its bucket's example until the next one. Takes a short lock;
+  /// for what happens once a request, not once a token. An `id` longer than kMaxExampleId is not
+  /// remembered.
+  void Observe(double v, std::string_view label, std::string_view id, Timestamp time)
+      EXCLUDES(examples_mutex_);
+  static constexpr std::size_t kMaxExampleId = 128;
+
+  /// One for each of counts(), or none at all if no observation had an example.
+  std::vector<BucketExample> examples() const EXCLUDES(examples_mutex_);
 
   const std::vector<double>& bounds() const { return bounds_; }
   /// Count per bucket, not cumulative; the last is the +Inf bucket.
@@ -66,9 +85,13 @@ class Histogram {
   double sum() const { return sum_.value(); }
 
  private:
+  std::size_t Bucket(double v) const;
+
   const std::vector<double> bounds_;
   std::vector<std::atomic<std::uint64_t>> counts_;
   Counter sum_;
+  mutable Mutex examples_mutex_;
+  std::vector<BucketExample> examples_ GUARDED_BY(examples_mutex_);
 };
 
 enum class FamilyType : unsigned char { kCounter, kGauge, kHistogram };
@@ -87,8 +110,22 @@ struct FamilySnapshot {
   std::vector<Point> points;
 };
 
-/// Label names and values of one member, in the order of the names.
-using LabelPairs = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+/// Label names and values of one member, in the order of the names: written out, or a list that was
+/// put together. Borrowed for the length of the call.
+class LabelPairs {
+ public:
+  using Pair = std::pair<std::string_view, std::string_view>;
+  LabelPairs() = default;
+  LabelPairs(std::initializer_list<Pair> pairs)  // NOLINT(google-explicit-constructor): as written
+      : pairs_(pairs.begin(), pairs.size()) {}
+  explicit LabelPairs(std::span<const Pair> pairs) : pairs_(pairs) {}
+
+  auto begin() const { return pairs_.begin(); }
+  auto end() const { return pairs_.end(); }
+
+ private:
+  std::span<const Pair> pairs_;
+};
 
 /// Owns the metrics; references that it hands out live as long as it does. Thread-safe. Asking
 /// twice for the same name and labels gives the same object; a name with another type or other

@@ -64,5 +64,32 @@ TEST(RegistryTest, ThreadsLoseNothing) {
   EXPECT_EQ(counter.value(), 40000);
 }
 
+TEST(HistogramTest, RemembersTheLastExampleOfABucket) {
+  const std::array<double, 2> bounds{1, 2};
+  Histogram histogram(bounds);
+  EXPECT_TRUE(histogram.examples().empty());
+  histogram.Observe(1.5);
+  EXPECT_TRUE(histogram.examples().empty());
+  histogram.Observe(1.5, "request_id", "a", Timestamp{7});
+  histogram.Observe(1.75, "request_id", "b", Timestamp{8});
+  histogram.Observe(1.25, "request_id", "", Timestamp{9});
+  histogram.Observe(1.25, "request_id", std::string(Histogram::kMaxExampleId + 1, 'x'), {});
+  const auto examples = histogram.examples();
+  ASSERT_EQ(examples.size(), 3U);
+  EXPECT_EQ(examples[0].label, "");
+  EXPECT_EQ(examples[1].label, "request_id");
+  EXPECT_EQ(examples[1].id, "b");
+  EXPECT_EQ(examples[1].value, 1.75);
+  EXPECT_EQ(examples[1].time, Timestamp{8});
+  EXPECT_EQ(histogram.counts(), (std::vector<std::uint64_t>{0, 5, 0}));
+}
+
+TEST(RegistryTest, LabelsMayBeAListThatWasPutTogether) {
+  Registry registry;
+  const std::vector<LabelPairs::Pair> pairs = {{"k", "v"}};
+  Counter& counter = registry.GetCounter("a_total", "Counts.", LabelPairs(pairs));
+  EXPECT_EQ(&counter, &registry.GetCounter("a_total", "Counts.", {{"k", "v"}}));
+}
+
 }  // namespace
 }  // namespace sonde::instrument
