@@ -1,0 +1,20 @@
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/check.h"
+#include "collect/gpu/amdgpu_source.h"
+
+// What the amdgpu driver writes into sysfs: error counts and lists of clocks.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  namespace collect = sonde::collect;
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const collect::RasErrors errors = collect::ParseRasErrors(text);
+  CHECK(!errors.corrected || *errors.corrected >= 0);
+  CHECK(!errors.uncorrected || *errors.uncorrected >= 0);
+  const auto active = collect::ParseActiveClock(text);
+  const auto highest = collect::ParseHighestClock(text);
+  CHECK(!active || *active >= 0);
+  CHECK(!active || (highest && *active <= *highest));
+  return 0;
+}
