@@ -12,6 +12,7 @@
 //   too N ! F CODE                 one function fails for this card N uuid|name|serial|pci TEXT N
 //   F[.ARGUMENT] VALUE …     what the function writes; without such a line it says "not supported"
 //   N field.ID[.SCOPE] VALUE   of nvmlDeviceGetFieldValues; unsigned long long
+//   fields-up-to ID            later ones make the whole call of nvmlDeviceGetFieldValues fail
 //   N processes PID:BYTES[:GPU_INSTANCE] …
 //   N instance I GPU_INSTANCE COMPUTE_INSTANCE TOTAL USED UUID NAME
 //
@@ -402,6 +403,12 @@ EXPORT int nvmlDeviceGetNvLinkState(nvml::Device device, unsigned link, int* act
 EXPORT int nvmlDeviceGetFieldValues(nvml::Device device, int count, nvml::FieldValue* values) {
   Script script;
   if (const int code = Enter(script, "nvmlDeviceGetFieldValues", device)) return code;
+  if (const std::string* newest = Find(script, "fields-up-to")) {
+    for (int i = 0; i < count; ++i) {
+      if (values[i].field > std::strtoul(newest->c_str(), nullptr, 10))
+        return nvml::kInvalidArgument;
+    }
+  }
   for (int i = 0; i < count; ++i) {
     nvml::FieldValue& value = values[i];
     const std::string key = std::to_string(device->card) + " field." + std::to_string(value.field);

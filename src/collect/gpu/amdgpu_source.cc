@@ -102,6 +102,7 @@ GpuSweep AmdgpuSource::Read(GpuDepth depth, GpuWatch& watch) {
   }
   std::sort(cards.begin(), cards.end());
   sweep.absent = cards.empty();
+  if (cards.empty()) residency_.clear();
   sweep.driver_version = source_.ReadSys("module/amdgpu/version").value_or("");
   for (std::size_t i = 0; i < cards.size(); ++i) {
     watch.Beat();
@@ -113,8 +114,41 @@ GpuSweep AmdgpuSource::Read(GpuDepth depth, GpuWatch& watch) {
   return sweep;
 }
 
-GpuReading AmdgpuSource::ReadCard(const std::string& card, std::size_t index,
-                                  GpuDepth depth) const {
+void AmdgpuSource::ReadTable(const std::string& device, GpuReading& reading, GpuDepth depth) {
+  const auto metrics =
+      ParseAmdgpuMetrics(source_.ReadSysBytes(device + "gpu_metrics").value_or(""));
+  if (!metrics) return;
+  if (!reading.energy_joules) reading.energy_joules = metrics->energy_joules;
+  const auto set = [&](ThrottleReason reason, double ratio) {
+    reading.throttle[static_cast<std::size_t>(reason)].active_ratio = ratio;
+  };
+  if (const auto& limiters = metrics->limiters) {
+    set(ThrottleReason::kPower, limiters->power ? 1 : 0);
+    set(ThrottleReason::kBoardLimit, limiters->current ? 1 : 0);
+    set(ThrottleReason::kThermal, limiters->thermal ? 1 : 0);
+    set(ThrottleReason::kHwSlowdown, limiters->prochot ? 1 : 0);
+  }
+  if (metrics->residency) {
+    const auto before = residency_.try_emplace(device, *metrics->residency).first;
+    // Nothing happened before the first reading that is known.
+    const auto throttling =
+        ThrottlingBetween(before->second, *metrics->residency).value_or(AmdgpuThrottling{});
+    before->second = *metrics->residency;
+    set(ThrottleReason::kPower, throttling.power);
+    set(ThrottleReason::kThermal, throttling.thermal);
+    set(ThrottleReason::kHwSlowdown, throttling.prochot);
+  }
+  if (depth == GpuDepth::kFast) return;
+  for (const AmdgpuMetrics::Link& link : metrics->links) {
+    const std::string name = std::to_string(link.index);
+    Put(reading.details, gpu_metric::kLinkBytes, link.written_bytes,
+        {{"link", name}, {"direction", "tx"}});
+    Put(reading.details, gpu_metric::kLinkBytes, link.read_bytes,
+        {{"link", name}, {"direction", "rx"}});
+  }
+}
+
+GpuReading AmdgpuSource::ReadCard(const std::string& card, std::size_t index, GpuDepth depth) {
   const std::string device = "class/drm/" + card + "/device/";
   const auto number = [&](std::string_view file) {
     return source_.SysNumber(device + std::string(file));
@@ -137,6 +171,7 @@ GpuReading AmdgpuSource::ReadCard(const std::string& card, std::size_t index,
     Put(reading.values, gpu_metric::kMemoryBandwidth, std::clamp(*memory_busy, 0.0, 100.0) / 100);
   }
   ReadHwmon(device, reading, depth);
+  ReadTable(device, reading, depth);
   if (depth == GpuDepth::kFast) return reading;
   reading.has_details = true;
   auto& out = reading.details;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "collect/gpu/amdgpu_metrics.h"
 #include "collect/gpu/gpu_reading.h"
 #include "collect/host/host_source.h"
 #include "collect/options.h"
@@ -37,11 +38,13 @@ class AmdgpuSource final : public GpuSource {
   void Close() override {}
 
  private:
-  GpuReading ReadCard(const std::string& card, std::size_t index, GpuDepth depth) const;
+  GpuReading ReadCard(const std::string& card, std::size_t index, GpuDepth depth);
+  void ReadTable(const std::string& device, GpuReading& reading, GpuDepth depth);
   void ReadHwmon(const std::string& device, GpuReading& reading, GpuDepth depth) const;
   void ReadRas(const std::string& device, GpuReading& reading) const;
 
   const HostSource source_;
+  std::map<std::string, AmdgpuMetrics::Residency> residency_;  // Of the last reading, by device.
 };
 
 }  // namespace sonde::collect

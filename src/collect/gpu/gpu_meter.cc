@@ -72,9 +72,7 @@ void GpuMeter::Take(Meter& meter, const GpuReading& reading, std::int64_t now_na
   if (!meter.counts_energy) device.energy_joules = energy;
   for (std::size_t i = 0; i < kThrottleReasons; ++i) {
     const ThrottleReading& throttle = reading.throttle[i];
-    std::optional<double> active;
-    if (throttle.active) active = *throttle.active ? 1.0 : 0.0;
-    const auto seconds = integrate(meter.throttle[i], active, Integral::Rule::kPast);
+    const auto seconds = integrate(meter.throttle[i], throttle.active_ratio, Integral::Rule::kPast);
     meter.counts_throttle[i] = meter.counts_throttle[i] || throttle.total_seconds.has_value();
     if (throttle.total_seconds) device.throttle_seconds[i] = throttle.total_seconds;
     if (!meter.counts_throttle[i]) device.throttle_seconds[i] = seconds;

@@ -94,8 +94,8 @@ TEST(GpuMeter, ThrottledTimeIsIntegratedWhereTheHardwareDoesNotCountIt) {
   const auto power = static_cast<std::size_t>(ThrottleReason::kPower);
   for (int i = 0; i <= 4; ++i) {
     GpuReading reading = Card("0", "a");
-    reading.throttle[at].active = i % 2 == 0;
-    reading.throttle[power].active = true;
+    reading.throttle[at].active_ratio = i % 2 == 0 ? 1 : 0;
+    reading.throttle[power].active_ratio = 1;
     reading.throttle[power].total_seconds = 7;
     meter.Add(SweepOf({reading}), i * kSecond, i);
   }

@@ -61,7 +61,7 @@ std::string_view ToString(ThrottleReason reason);
 
 struct ThrottleReading {
   std::optional<double> total_seconds;  ///< The hardware's own counter.
-  std::optional<bool> active;           ///< Else: whether it holds right now.
+  std::optional<double> active_ratio;   ///< Else: the share of the last moments in which it held.
 };
 
 /// How much is asked for. Details cost more, and change slowly.

@@ -100,9 +100,17 @@ std::array<std::optional<double>, N> Fields(const Api& api, Device device,
     values[i].scope = scope;
     values[i].result = nvml::kNotSupported;  // An old driver leaves what it does not know.
   }
-  if (api.DeviceGetFieldValues == nullptr ||
-      api.DeviceGetFieldValues(device, static_cast<int>(N), values.data()) != kSuccess)
+  if (api.DeviceGetFieldValues == nullptr) return numbers;
+  const int code = api.DeviceGetFieldValues(device, static_cast<int>(N), values.data());
+  if (code == nvml::kInvalidArgument || code == nvml::kNotSupported) {
+    // One field that is newer than the driver must not cost the others.
+    for (nvml::FieldValue& value : values) {
+      if (api.DeviceGetFieldValues(device, 1, &value) != kSuccess)
+        value.result = nvml::kNotSupported;
+    }
+  } else if (code != kSuccess) {
     return numbers;
+  }
   for (std::size_t i = 0; i < N; ++i)
     numbers[i] = NumberOf(values[i]);
   return numbers;
@@ -167,7 +175,8 @@ int NvmlSource::ReadFast(const Card& card, GpuReading& reading) const {
   if (api_->DeviceGetCurrentClocksEventReasons != nullptr &&
       api_->DeviceGetCurrentClocksEventReasons(card.handle, &reasons) == kSuccess) {
     for (const ThrottleSource& source : kThrottle) {
-      if (source.bits != 0) At(reading, source.reason).active = (reasons & source.bits) != 0;
+      if (source.bits != 0)
+        At(reading, source.reason).active_ratio = (reasons & source.bits) != 0 ? 1 : 0;
     }
   }
   return kSuccess;

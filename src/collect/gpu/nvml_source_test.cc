@@ -171,6 +171,16 @@ TEST_F(NvmlSourceTest, OneCallThatFailsCostsOneValue) {
   EXPECT_THAT(page, HasSubstr("accelerator_utilization_ratio{gpu=\"0\""));
 }
 
+TEST_F(NvmlSourceTest, AFieldThatIsNewerThanTheDriverDoesNotCostTheOthers) {
+  fake_.SetWith("fields-up-to 145");
+  Make();
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("vendor=\"nvidia\",sensor=\"memory\"} 71\n"));
+  EXPECT_THAT(page, HasSubstr("vendor=\"nvidia\",link=\"0\",direction=\"tx\"} 1.024e+06\n"));
+  EXPECT_THAT(page, HasSubstr("vendor=\"nvidia\",reason=\"power\"} 0.5\n"));
+  EXPECT_THAT(page, Not(HasSubstr("accelerator_recovery_action")));
+}
+
 TEST_F(NvmlSourceTest, SickDevicesAreNotHealthy) {
   Make();
   EXPECT_THAT(Page(), Not(HasSubstr("accelerator_health{gpu=\"0\",uuid=\"GPU-00000000-aaaa-bbbb-"
