@@ -105,6 +105,7 @@ std::span<const Api::Route> Api::Routes() {
       {"/-/quit", kPost | kPut, &Api::Quit, false},
       {"/metrics", kGet, &Api::SelfMetrics, false},
       {"/metrics/host", kGet, &Api::HostMetrics, false},
+      {"/metrics/gpu", kGet, &Api::GpuMetrics, false},
   };
   return kRoutes;
 }
@@ -445,6 +446,14 @@ Answer Api::HostMetrics(Call& call) {
   if (!context_.host_page) return Answer::Text(404, "the host collector is off (--no-host)\n");
   return call.fiber.Await(context_.ingest_workers, [&] {
     return Answer{200, "text/plain; version=0.0.4; charset=utf-8", context_.host_page(), {}};
+  });
+}
+
+Answer Api::GpuMetrics(Call& call) {
+  if (!context_.gpu_page)
+    return Answer::Text(404, "the GPU collector is off (--no-host, or sonde.gpu.enabled)\n");
+  return call.fiber.Await(context_.ingest_workers, [&] {
+    return Answer{200, "text/plain; version=0.0.4; charset=utf-8", context_.gpu_page(), {}};
   });
 }
 

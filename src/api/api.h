@@ -56,6 +56,7 @@ struct ApiContext {
   std::function<Status()> reload;
   std::function<void()> quit;              ///< Asks the process to end.
   std::function<std::string()> host_page;  ///< For /metrics/host; empty: none.
+  std::function<std::string()> gpu_page;   ///< For /metrics/gpu; empty: none.
   std::function<void(net::HttpRequest&, net::HttpResponse&, std::string_view path)>
       page;  ///< The web UI.
   std::vector<SondeRoute> sonde_routes = {};
@@ -126,6 +127,7 @@ class Api {
   Answer Quit(Call& call);
   Answer SelfMetrics(Call& call);
   Answer HostMetrics(Call& call);
+  Answer GpuMetrics(Call& call);
 
   const ApiOptions options_;
   const ApiContext context_;

@@ -197,6 +197,9 @@ Status Server::Configure() {
   if (options_.host && loaded->sonde.host.enabled) {
     host_ = TRY(collect::HostCollector::Make(loaded->sonde.host_collector, clock_, logger_));
   }
+  if (options_.host && loaded->sonde.gpu.enabled) {
+    gpu_ = std::make_unique<collect::GpuCollector>(loaded->sonde.gpu_collector, clock_, logger_);
+  }
   return OkStatus();
 }
 
@@ -254,6 +257,9 @@ Status Server::Reload() {
     warn_if(loaded->sonde.host.enabled != before->sonde.host.enabled ||
                 loaded->sonde.host.interval != before->sonde.host.interval,
             "sonde.host");
+    warn_if(loaded->sonde.gpu.enabled != before->sonde.gpu.enabled ||
+                loaded->sonde.gpu.interval != before->sonde.gpu.interval,
+            "sonde.gpu");
     warn_if(GatewayOptionsOf(*loaded).listen_address != GatewayOptionsOf(*before).listen_address,
             "sonde.gateway.listen_address");
     warn_if(loaded->sonde.probes != before->sonde.probes, "sonde.probes");
@@ -332,10 +338,12 @@ api::ApiContext Server::MakeApiContext() {
       .reload = [this] { return Reload(); },
       .quit = quit_,
       .host_page = {},
+      .gpu_page = {},
       .page = [this](net::HttpRequest& request, net::HttpResponse& response,
                      std::string_view path) { web_ui_->Serve(request, response, path); }};
   context.sonde_routes = MakeSondeRoutes();
   if (host_ != nullptr) context.host_page = [this] { return host_->Collect(); };
+  if (gpu_ != nullptr) context.gpu_page = [this] { return gpu_->Collect(); };
   return context;
 }
 
@@ -458,6 +466,7 @@ Status Server::StartSources(const config::Config& config) {
       [this](const std::string& job, std::vector<discovery::TargetGroup> groups) {
         scraper_->SetTargets(job, std::move(groups));
       });
+  if (gpu_ != nullptr) gpu_->Start();
   AddInternalTargets(config);
   ApplyScrapeConfig(config);
   scraper_->Start();
@@ -537,6 +546,15 @@ void Server::AddInternalTargets(const config::Config& config) {
                            .format = wire::ExpositionFormat::kText,
                            .render = [this] { return host_->Collect(); }});
   }
+  if (gpu_ != nullptr) {
+    scrape::ScrapeOptions job = InternalJob("gpu", config.sonde.gpu.interval);
+    job.map_to_vocabulary = false;  // The page has the vocabulary's names.
+    scraper_->AddInternal({.options = std::move(job),
+                           .address = host_name,
+                           .labels = {},
+                           .format = wire::ExpositionFormat::kText,
+                           .render = [this] { return gpu_->Collect(); }});
+  }
   if (options_.self && config.sonde.self.enabled) {
     scrape::ScrapeOptions job = InternalJob("sonde", config.sonde.self.interval);
     job.honor_labels = true;  // What is said of an engine or an upstream has its `instance`.
@@ -573,6 +591,7 @@ void Server::Stop() {
   loops_.Stop();
   ingest_workers_.Stop();
   query_workers_.Stop();
+  if (gpu_ != nullptr) gpu_->Stop();
   if (database_ != nullptr) database_->Stop();
   logger_.Info("stopped", {});
 }

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "base/thread_pool.h"
 #include "collect/engine/vocabulary_mapper.h"
+#include "collect/gpu/gpu_collector.h"
 #include "collect/host/host_collector.h"
 #include "config/config.h"
 #include "discovery/discoverer.h"
@@ -114,6 +115,7 @@ class Server {
   std::unique_ptr<scrape::Scraper> scraper_;
   std::unique_ptr<discovery::Discoverer> discoverer_;
   std::unique_ptr<collect::HostCollector> host_;
+  std::unique_ptr<collect::GpuCollector> gpu_;
   std::unique_ptr<gateway::Gateway> gateway_;
   std::atomic<gateway::Gateway*> running_gateway_{nullptr};  // For the API, which is there before.
   std::unique_ptr<EngineWiring> engines_;

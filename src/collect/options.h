@@ -38,6 +38,24 @@ struct HostOptions {
   std::uint32_t cgroup_depth = 3;
 };
 
+/// The accelerator collector (docs/collectors.md).
+struct GpuOptions {
+  std::string prefix = "deepseek_";  ///< Of the vocabulary.
+  bool nvidia = true;
+  bool amd = true;
+  std::string nvml_library =
+      "libnvidia-ml.so.1";  ///< A name that the dynamic linker finds, or a path.
+  std::string sysfs = "/sys";
+
+  Duration sample_interval{500};     ///< Between two readings of utilisation, power and throttling.
+  Duration detail_interval{5'000};   ///< Between two readings of everything else.
+  Duration hang_timeout{10'000};     ///< A call of the driver that takes longer hangs.
+  bool processes = true;             ///< Memory by process.
+  std::uint32_t max_processes = 32;  ///< Of one accelerator: those with the most memory.
+  bool pcie_estimate =
+      false;  ///< Where there is no counter: measure PCIe for 20 ms in each detailed reading.
+};
+
 /// Finding inference engines (docs/collectors.md).
 struct EngineFinderOptions {
   /// Base URLs: "http://10.0.0.5:8000". A path is kept as the engine's prefix.

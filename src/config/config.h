@@ -37,7 +37,7 @@ struct StorageOptions {
   std::optional<Duration> retention;
 };
 
-/// `sonde.host` and `sonde.self`: pages that Sonde makes itself.
+/// `sonde.host`, `sonde.gpu` and `sonde.self`: pages that Sonde makes itself.
 struct PageOptions {
   bool enabled = true;
   Duration interval{15'000};
@@ -59,6 +59,8 @@ struct PriceSourceOptions {
 struct SondeOptions {
   PageOptions host;
   collect::HostOptions host_collector;
+  PageOptions gpu;
+  collect::GpuOptions gpu_collector;  ///< With the vocabulary's prefix.
   PageOptions self;
   collect::EngineFinderOptions engines;
   Duration engine_scrape_interval{5'000};

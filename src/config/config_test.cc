@@ -275,6 +275,31 @@ sonde:
             std::string::npos);
 }
 
+TEST_F(ConfigTest, Gpu) {
+  const auto config = Load(R"(
+sonde:
+  vocabulary: {prefix: llm_}
+  gpu: {interval: 2s, amd: false, nvml_library: /opt/nvml.so, sample_interval: 100ms, max_processes: 4,
+        processes: false, pcie_estimate: true}
+)");
+  EXPECT_TRUE(config->sonde.gpu.enabled);
+  EXPECT_EQ(config->sonde.gpu.interval, Duration(2'000));
+  EXPECT_EQ(config->sonde.gpu_collector.prefix, "llm_");
+  EXPECT_TRUE(config->sonde.gpu_collector.nvidia);
+  EXPECT_FALSE(config->sonde.gpu_collector.amd);
+  EXPECT_EQ(config->sonde.gpu_collector.nvml_library, "/opt/nvml.so");
+  EXPECT_EQ(config->sonde.gpu_collector.sample_interval, Duration(100));
+  EXPECT_EQ(config->sonde.gpu_collector.max_processes, 4U);
+  EXPECT_FALSE(config->sonde.gpu_collector.processes);
+  EXPECT_TRUE(config->sonde.gpu_collector.pcie_estimate);
+  EXPECT_FALSE(Load("sonde: {gpu: {enabled: false}}")->sonde.gpu.enabled);
+  EXPECT_EQ(ErrorOf("sonde: {gpu: {sample_interval: 1ms}}"),
+            "/etc/sonde/prometheus.yml:1:32: sample_interval must be at least 10ms");
+  EXPECT_EQ(ErrorOf("sonde: {gpu: {sample_interval: 10s}}"),
+            "/etc/sonde/prometheus.yml:1:14: detail_interval must not be shorter than "
+            "sample_interval");
+}
+
 TEST_F(ConfigTest, Gateway) {
   Write(env_, "/etc/sonde/key", "sk-1\n");
   const auto config = Load(R"(
@@ -423,6 +448,18 @@ TEST_F(ConfigTest, DefaultsAreTheModulesOwn) {
   EXPECT_EQ(config->sonde.host_collector.mount_timeout, host.mount_timeout);
   EXPECT_EQ(config->sonde.host_collector.max_cgroups, host.max_cgroups);
   EXPECT_EQ(config->sonde.host_collector.cgroup_depth, host.cgroup_depth);
+  const collect::GpuOptions gpu;
+  EXPECT_EQ(config->sonde.gpu_collector.prefix, gpu.prefix);
+  EXPECT_EQ(config->sonde.gpu_collector.nvidia, gpu.nvidia);
+  EXPECT_EQ(config->sonde.gpu_collector.amd, gpu.amd);
+  EXPECT_EQ(config->sonde.gpu_collector.nvml_library, gpu.nvml_library);
+  EXPECT_EQ(config->sonde.gpu_collector.sysfs, gpu.sysfs);
+  EXPECT_EQ(config->sonde.gpu_collector.sample_interval, gpu.sample_interval);
+  EXPECT_EQ(config->sonde.gpu_collector.detail_interval, gpu.detail_interval);
+  EXPECT_EQ(config->sonde.gpu_collector.hang_timeout, gpu.hang_timeout);
+  EXPECT_EQ(config->sonde.gpu_collector.processes, gpu.processes);
+  EXPECT_EQ(config->sonde.gpu_collector.max_processes, gpu.max_processes);
+  EXPECT_EQ(config->sonde.gpu_collector.pcie_estimate, gpu.pcie_estimate);
   const collect::EngineFinderOptions engines;
   EXPECT_EQ(config->sonde.engines.autodetect, engines.autodetect);
   EXPECT_EQ(config->sonde.engines.interval, engines.interval);

@@ -379,6 +379,26 @@ scrape::ScrapeOptions FillScrape(const BlockView& view, const BlockView& global,
   return out;
 }
 
+namespace {
+
+collect::GpuOptions FillGpu(const BlockView& gpu, const std::string& prefix) {
+  collect::GpuOptions options;
+  options.prefix = prefix;
+  options.nvidia = gpu.Bool("nvidia");
+  options.amd = gpu.Bool("amd");
+  options.nvml_library = gpu.Text("nvml_library");
+  options.sysfs = gpu.Text("sysfs");
+  options.sample_interval = gpu.Time("sample_interval");
+  options.detail_interval = gpu.Time("detail_interval");
+  options.hang_timeout = gpu.Time("hang_timeout");
+  options.processes = gpu.Bool("processes");
+  options.max_processes = static_cast<std::uint32_t>(gpu.Uint("max_processes"));
+  options.pcie_estimate = gpu.Bool("pcie_estimate");
+  return options;
+}
+
+}  // namespace
+
 SondeOptions FillSonde(const BlockView& view, Duration global_interval, const FillContext& context,
                        Env& env, Diagnostics& diagnostics) {
   SondeOptions out;
@@ -423,6 +443,9 @@ SondeOptions FillSonde(const BlockView& view, Duration global_interval, const Fi
   out.gateway.slo = FillSlo(view.Child("slo"));
   out.gateway.feedback = FillFeedback(view.Child("feedback"));
   out.prices = FillPrices(view.Child("prices"), context, env, diagnostics);
+  const BlockView gpu = view.Child("gpu");
+  out.gpu = {gpu.Bool("enabled"), page_interval(gpu)};
+  out.gpu_collector = FillGpu(gpu, out.vocabulary_prefix);
   for (const std::string& file : view.Strings("mappings"))
     out.mapping_files.push_back(context.Resolve(file));
   out.probes = FillProbes(view.Child("probes"), context);

@@ -58,6 +58,38 @@ void CheckInterval(const BlockView& view, Diagnostics& diagnostics) {
 }
 constexpr Block kHostBlock = {"host", "sonde.host", kHostFields, CheckInterval};
 
+constexpr Field kGpuFields[] = {
+    {"enabled", kBool, "true", kAlways},
+    {"interval", kDuration},
+    {"nvidia", kBool, "true", kAlways},
+    {"amd", kBool, "true", kAlways},
+    {"nvml_library", kString, "libnvidia-ml.so.1"},
+    {"sysfs", kString, "/sys"},
+    {"sample_interval", kDuration, "500ms"},
+    {"detail_interval", kDuration, "5s"},
+    {"hang_timeout", kDuration, "10s"},
+    {"processes", kBool, "true", kAlways},
+    {"max_processes", kUint, "32"},
+    {"pcie_estimate", kBool},
+};
+void CheckGpu(const BlockView& view, Diagnostics& diagnostics) {
+  CheckInterval(view, diagnostics);
+  if (view.Time("sample_interval") < Duration(10)) {
+    diagnostics.Fail(view.MarkOf("sample_interval"), "sample_interval must be at least 10ms");
+  }
+  if (view.Time("detail_interval") < view.Time("sample_interval")) {
+    diagnostics.Fail(view.MarkOf("detail_interval"),
+                     "detail_interval must not be shorter than sample_interval");
+  }
+  if (view.Time("hang_timeout") < Duration(100)) {
+    diagnostics.Fail(view.MarkOf("hang_timeout"), "hang_timeout must be at least 100ms");
+  }
+  if (view.Uint("max_processes") > 1000) {
+    diagnostics.Fail(view.MarkOf("max_processes"), "max_processes must be at most 1000");
+  }
+}
+constexpr Block kGpuBlock = {"gpu", "sonde.gpu", kGpuFields, CheckGpu};
+
 constexpr Field kSelfFields[] = {
     {"enabled", kBool, "true", kAlways},
     {"interval", kDuration},
@@ -90,6 +122,7 @@ constexpr Field kSondeFields[] = {
     {"gateway", kBlock, nullptr, kNone, &kGatewayBlock},
     {"engines", kBlock, nullptr, kNone, &kEnginesBlock},
     {"host", kBlock, nullptr, kNone, &kHostBlock},
+    {"gpu", kBlock, nullptr, kNone, &kGpuBlock},
     {"self", kBlock, nullptr, kNone, &kSelfBlock},
     {"vocabulary", kBlock, nullptr, kNone, &kVocabularyBlock},
     {"mappings", kStrings, nullptr, kFile},

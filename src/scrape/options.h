@@ -60,6 +60,7 @@ struct ScrapeOptions {
   std::vector<std::pair<std::string, std::vector<std::string>>> params;  ///< Query parameters.
   bool enable_compression = true;
   bool extra_scrape_metrics = false;
+  bool map_to_vocabulary = true;  ///< Off for pages that have the canonical series already.
 
   // 0: no limit.
   std::uint64_t body_size_limit = 0;  ///< Bytes, uncompressed.

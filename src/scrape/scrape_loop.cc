@@ -9,7 +9,8 @@ ScrapeLoop::ScrapeLoop(TargetSpec spec, std::shared_ptr<const ScrapeOptions> opt
                        std::shared_ptr<const LoopContext> context)
     : spec_(std::move(spec)),
       context_(std::move(context)),
-      ingest_(spec_.public_labels, context_->mapper, context_->metadata),
+      ingest_(spec_.public_labels, options->map_to_vocabulary ? context_->mapper : nullptr,
+              context_->metadata),
       options_(std::move(options)),
       source_(std::move(source)),
       discovered_(spec_.discovered) {}

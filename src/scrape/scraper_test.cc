@@ -118,7 +118,7 @@ class ScraperTest : public testing::Test {
   void MakeScraper(ScraperOptions options) {
     scraper_ =
         std::make_unique<Scraper>(ScraperContext{store_, clock_, env_, pool_, loops_, registry_,
-                                                 logger_, nullptr, "Sonde/test", "host"},
+                                                 logger_, mapper_, "Sonde/test", "host"},
                                   options);
   }
 
@@ -199,6 +199,7 @@ class ScraperTest : public testing::Test {
   std::atomic<int> requests_{0};
   std::atomic<bool> hang_{false};
   net::HttpServer server_;
+  const SeriesMapper* mapper_ = nullptr;
   std::unique_ptr<Scraper> scraper_;
 };
 
@@ -495,6 +496,34 @@ TEST_F(ScraperTest, InternalPagesAreTargetsLikeOthers) {
   Apply({Job("sonde")});
   scraper_->Step();
   EXPECT_NE(sink_.text().find("replaces one of Sonde's own"), std::string::npos);
+}
+
+/// Everything is "canonical" as well.
+class MapsAll final : public SeriesMapper {
+ public:
+  void Map(LabelsView labels, MetricType, std::vector<MappedSeries>& out) const override {
+    LabelsBuilder builder(labels);
+    builder.Set("__name__", "canonical");
+    out.emplace_back().labels = builder.Build();
+  }
+};
+
+TEST_F(ScraperTest, AnInternalPageWithCanonicalSeriesIsNotMapped) {
+  const MapsAll mapper;
+  for (const bool map : {true, false}) {
+    mapper_ = &mapper;
+    MakeScraper({});
+    InternalTarget target;
+    target.options = Job("gpu");
+    target.options.map_to_vocabulary = map;
+    target.address = "h";
+    target.render = [] { return Result<std::string>("own 1\n"); };
+    scraper_->AddInternal(std::move(target));
+    scraper_->Step();
+    scraper_->AwaitIdle();
+    EXPECT_EQ(Samples().find("canonical{") != std::string::npos, map);
+    scraper_->Stop();
+  }
 }
 
 TEST_F(ScraperTest, DynamicJobsAreFedByThisProcess) {

@@ -22,7 +22,7 @@ global: {{scrape_interval: 200ms, scrape_timeout: 200ms}}
 scrape_configs:
   - job_name: latency
     static_configs: [{{targets: ["127.0.0.1:{port}"], labels: {{zone: a}}}}]
-sonde: {{host: {{enabled: false}}, engines: {{autodetect: false}}}}
+sonde: {{host: {{enabled: false}}, gpu: {{enabled: false}}, engines: {{autodetect: false}}}}
 """
         server = Server(folder, config=config)
         with server:

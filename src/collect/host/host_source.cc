@@ -33,7 +33,7 @@ std::string Join(const std::string& root, std::string_view path) {
   return joined;
 }
 
-std::optional<std::string> ReadAll(const std::string& path) {
+std::optional<std::string> ReadBytes(const std::string& path) {
   // O_NONBLOCK: a FIFO or a broken driver must not stop the page.
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return std::nullopt;
@@ -46,9 +46,16 @@ std::optional<std::string> ReadAll(const std::string& path) {
   }
   ::close(descriptor);
   if (got < 0) return std::nullopt;
+  return contents;
+}
+
+std::optional<std::string> ReadAll(const std::string& path) {
+  auto read = ReadBytes(path);
+  if (!read) return std::nullopt;
+  std::string& contents = *read;
   while (!contents.empty() && static_cast<unsigned char>(contents.back()) <= ' ')
     contents.pop_back();
-  return contents;
+  return read;
 }
 
 std::vector<std::string> List(const std::string& path) {
@@ -131,6 +138,9 @@ std::optional<std::string> HostSource::ReadProc(std::string_view path) const {
 }
 std::optional<std::string> HostSource::ReadSys(std::string_view path) const {
   return ReadAll(Join(sysfs_, path));
+}
+std::optional<std::string> HostSource::ReadSysBytes(std::string_view path) const {
+  return ReadBytes(Join(sysfs_, path));
 }
 std::optional<std::string> HostSource::ReadRoot(std::string_view path) const {
   return ReadAll(Join(rootfs_, path));

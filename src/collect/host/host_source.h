@@ -31,6 +31,8 @@ class HostSource {
   /// is none or it cannot be read (sysfs attributes answer with errors as a matter of course).
   std::optional<std::string> ReadProc(std::string_view path) const;
   std::optional<std::string> ReadSys(std::string_view path) const;
+  /// As it is, for binary files of sysfs.
+  std::optional<std::string> ReadSysBytes(std::string_view path) const;
   std::optional<std::string> ReadRoot(std::string_view path) const;
   std::optional<std::string> ReadUdev(std::string_view name) const;
   /// As ReadSys and ReadProc, for files that hold one decimal number.
