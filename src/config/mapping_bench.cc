@@ -134,7 +134,7 @@ BENCHMARK(BM_Parse)->ArgName("map")->Arg(0)->Arg(1);
 void BM_SettledScrape(benchmark::State& state) {
   const auto mapper = ShippedMapper();
   NullStore store;
-  MetadataPool pool;
+  scrape::MetadataPool pool;
   scrape::PageIngest ingest(Labels::Of({{"instance", "h:1"}, {"job", "j"}}),
                             state.range(0) != 0 ? mapper.get() : nullptr, pool);
   const scrape::ScrapeOptions options;
@@ -159,7 +159,7 @@ BENCHMARK(BM_SettledScrape)->ArgName("map")->Arg(0)->Arg(1);
 void BM_FirstScrape(benchmark::State& state) {
   const auto mapper = ShippedMapper();
   NullStore store;
-  MetadataPool pool;
+  scrape::MetadataPool pool;
   const scrape::ScrapeOptions options;
   ManualClock clock;
   scrape::FetchedPage page;
