@@ -5,10 +5,14 @@
 #include <cmath>
 #include <cstdio>
 #include <deque>
+#include <memory>
+#include <new>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/number.h"
@@ -45,20 +49,37 @@ struct LabelName {
   std::string exported;
 };
 
-/// `count` elements without an allocation where they are few, as they nearly always are.
+/// A list that allocates nothing while it is short, as it nearly always is, and costs nothing to
+/// set up.
 template <class T, std::size_t kFew>
-class Scratch {
+class ShortList {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+
  public:
-  explicit Scratch(std::size_t count) {
-    if (count > kFew) many_.resize(count);
-    begin_ = count > kFew ? many_.data() : few_.data();
+  explicit ShortList(std::size_t most) {
+    if (most > kFew) many_.reserve(most);
+    use_many_ = most > kFew;
   }
-  T* begin() { return begin_; }
+  ShortList(const ShortList&) = delete;
+  ShortList& operator=(const ShortList&) = delete;
+
+  /// No more than the constructor was told.
+  void Add(const T& value) {
+    if (use_many_) {
+      many_.push_back(value);
+    } else {
+      std::construct_at(Few() + size_++, value);
+    }
+  }
+  std::span<T> all() { return use_many_ ? std::span<T>(many_) : std::span<T>(Few(), size_); }
 
  private:
-  std::array<T, kFew> few_;
+  T* Few() { return std::launder(reinterpret_cast<T*>(few_)); }
+
+  alignas(T) std::byte few_[sizeof(T) * kFew];
+  std::size_t size_ = 0;
+  bool use_many_ = false;
   std::vector<T> many_;
-  T* begin_;
 };
 
 /// The labels of one native series, decoded once for all rules that look at them.
@@ -158,6 +179,9 @@ std::size_t PackedSize(std::span<const OutLabel> labels) {
 // Nearly sorted already, and short.
 void Sort(std::span<OutLabel> labels) {
   const auto before = [](const OutLabel& a, const OutLabel& b) {
+    // Most names differ in their first letter.
+    if (!a.name.empty() && !b.name.empty() && a.name[0] != b.name[0])
+      return static_cast<unsigned char>(a.name[0]) < static_cast<unsigned char>(b.name[0]);
     const int names = a.name.compare(b.name);
     return names != 0 ? names < 0 : a.rank < b.rank;
   };
@@ -280,15 +304,14 @@ bool VocabularyMapper::Rule::Keeps(std::string_view label, FamilyPart part) cons
 
 std::optional<Labels> VocabularyMapper::Rule::WriteLabels(const NativeLabels& labels,
                                                           FamilyPart part) const {
-  Scratch<OutLabel, 24> scratch(labels.all().size() + map.size() + set.size() + 2);
-  OutLabel* end = scratch.begin();
+  ShortList<OutLabel, 24> out(labels.all().size() + map.size() + set.size() + 2);
   for (const LabelView& label : labels.all()) {
     if (label.name == kMetricName) continue;
     const Change* change = ChangeOf(label.name, labels);
     if (change == nullptr) {
-      if (Keeps(label.name, part)) *end++ = {label.name, label.value, kKept};
+      if (Keeps(label.name, part)) out.Add({label.name, label.value, kKept});
     } else if (!change->canonical.empty()) {
-      *end++ = {change->canonical, label.value, change->rank};
+      out.Add({change->canonical, label.value, change->rank});
     }
   }
   for (const ValueMap& one : map) {
@@ -296,22 +319,22 @@ std::optional<Labels> VocabularyMapper::Rule::WriteLabels(const NativeLabels& la
     const auto found = std::find_if(one.map.values.begin(), one.map.values.end(),
                                     [&](const auto& pair) { return Matches(pair.first, value); });
     if (found != one.map.values.end()) {
-      *end++ = {one.map.to, found->second, kMapped};
+      out.Add({one.map.to, found->second, kMapped});
     } else if (one.map.fallback) {
-      *end++ = {one.map.to, *one.map.fallback, kMapped};
+      out.Add({one.map.to, *one.map.fallback, kMapped});
     } else {
       return std::nullopt;
     }
   }
   for (const auto& [label, value] : set)
-    *end++ = {label, value, kSet};
+    out.Add({label, value, kSet});
   std::string bound;
   if (part == FamilyPart::kBucket && scale != 1) {
     bound = ScaledBound(labels.Raw("le"), scale);
-    *end++ = {"le", bound, kOwn};
+    out.Add({"le", bound, kOwn});
   }
-  *end++ = {kMetricName, names[static_cast<std::size_t>(part)], kOwn};
-  return Pack({scratch.begin(), end});
+  out.Add({kMetricName, names[static_cast<std::size_t>(part)], kOwn});
+  return Pack(out.all());
 }
 
 std::optional<MappedSeries> VocabularyMapper::Rule::Apply(const NativeLabels& labels,
@@ -354,14 +377,13 @@ void VocabularyMapper::Map(LabelsView labels, MetricType type,
   std::replace_copy(name.begin(), name.end(), key, ':', '_');
   const auto found = table_->by_name.find(std::string_view(key, name.size()));
   if (found == table_->by_name.end()) return;
-  Scratch<LabelView, 24> scratch(labels.size());
-  LabelView* end = scratch.begin();
+  ShortList<LabelView, 24> decoded(labels.size());
   bool moved = false;
   for (const LabelView label : labels) {
     moved = moved || label.name.starts_with(kMoved);
-    *end++ = label;
+    decoded.Add(label);
   }
-  const NativeLabels native({scratch.begin(), end}, moved);
+  const NativeLabels native(decoded.all(), moved);
   for (const Table::Entry& entry : found->second) {
     if (!entry.rule->Concerns(native, type)) continue;
     auto mapped = entry.rule->Apply(native, entry.part);
