@@ -1,10 +1,12 @@
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "collect/engine/native_name.h"
 #include "collect/engine/vocabulary_mapper.h"
 #include "config/mapping_file.h"
 #include "model/labels.h"
@@ -73,8 +75,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   for (const auto& rule : copy.rules) {
     for (const auto& native : rule.native) {
+      // Checked by Compile, so it can be expanded; the last name stands for the others.
+      const std::string name = sonde::collect::ExpandNativeName(native)->back().name;
       for (const char* suffix : {"", "_bucket", "_sum", "_count"}) {
-        const sonde::Labels labels = SeriesFor(copy, rule, native + suffix);
+        const sonde::Labels labels = SeriesFor(copy, rule, name + suffix);
         for (const auto type : {sonde::MetricType::kUnknown, sonde::MetricType::kGauge,
                                 sonde::MetricType::kCounter, sonde::MetricType::kHistogram}) {
           std::vector<sonde::MappedSeries> mapped;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "app/check_command.h"
+#include "app/map_command.h"
 #include "app/probe_command.h"
 #include "app/process.h"
 #include "app/query_command.h"
@@ -134,6 +135,7 @@ class Commands {
     AddServe();
     AddDemo();
     AddCheck();
+    AddMap();
     AddTest();
     AddQuery();
     AddProbe();
@@ -192,8 +194,9 @@ class Commands {
 
   void AddCheck() {
     CLI::App* check =
-        app_.add_subcommand("check",
-                            "Check a configuration, a suite of questions or a page of metrics")
+        app_.add_subcommand(
+                "check",
+                "Check a configuration, mapping files, a suite of questions or a page of metrics")
             ->require_subcommand(1);
     CLI::App* config = check->add_subcommand(
         "config", "Read configurations as `serve` does, and the files that they name");
@@ -208,6 +211,27 @@ class Commands {
     CLI::App* metrics = check->add_subcommand("metrics", "Judge an exposition on standard input");
     metrics->add_flag("--openmetrics", openmetrics_, "By the rules of OpenMetrics 1.0");
     metrics->callback([this] { run_ = [this] { return RunCheckMetrics(openmetrics_); }; });
+    CLI::App* mappings =
+        check->add_subcommand("mappings", "Read mapping files, and those that are built in");
+    mappings->add_option("FILE", mapping_files_);
+    mappings->callback([this] { run_ = [this] { return RunCheckMappings(mapping_files_); }; });
+  }
+
+  void AddMap() {
+    CLI::App* map = app_.add_subcommand(
+        "map", "Show what a page of metrics on standard input becomes in the vocabulary");
+    map->add_option("--prefix", map_.prefix, "What canonical names begin with")
+        ->capture_default_str();
+    map->add_option("--mappings", map_.mappings,
+                    "Files or globs, as in `sonde.mappings`; may be repeated");
+    map->add_option("--engine", map_.engine, "Only the mapping of this name");
+    map->add_option("--label", map_.labels, "NAME=VALUE of the target; may be repeated");
+    map->add_flag("--openmetrics", map_.openmetrics,
+                  "The page is OpenMetrics; else its last line decides");
+    map->add_flag("--only-mapped", map_.only_mapped, "Print the canonical series, as a page");
+    map->add_flag("--list", map_.list,
+                  "Read no page; print every metric and what it is read from, in Markdown");
+    map->callback([this] { run_ = [this] { return RunMap(map_); }; });
   }
 
   void AddTest() {
@@ -261,6 +285,8 @@ class Commands {
   std::vector<std::string> config_files_;
   bool syntax_only_ = false;
   bool openmetrics_ = false;
+  std::vector<std::string> mapping_files_;
+  MapCommand map_;
   std::vector<std::string> promql_files_;
   bool naive_ = false;
   QueryCommand query_;

@@ -15,12 +15,11 @@
 #include "app/feedback_routes.h"
 #include "app/gateway_routes.h"
 #include "app/insight_routes.h"
+#include "app/mapping_files.h"
 #include "app/packs.h"
 #include "app/process.h"
 #include "app/version.h"
 #include "base/duration.h"
-#include "base/glob.h"
-#include "config/mapping_file.h"
 #include "config/price_file.h"
 #include "tsdb/block_meta.h"
 
@@ -30,7 +29,6 @@ namespace {
 // Without a file: this machine, Sonde itself and the engines that are found, each 15 s (engines: 5
 // s).
 constexpr std::string_view kDefaultConfig = "global: {scrape_interval: 15s}\n";
-constexpr std::uint64_t kMaxMappingBytes = 16U << 20;
 
 std::size_t Cores() {
   return std::max(1U, std::thread::hardware_concurrency());
@@ -213,19 +211,7 @@ Status Server::ReadShippedPrices() {
 }
 
 Status Server::CompileMapper(const config::Config& config) {
-  std::vector<collect::MappingFile> files;
-  for (const EmbeddedFile& file : PacksFiles()) {
-    if (!file.path.starts_with("mappings/")) continue;
-    files.push_back(TRY(config::ParseMappingFile(file.contents, file.path)));
-  }
-  for (const std::string& pattern : config.sonde.mapping_files) {
-    const auto paths = TRY(ExpandGlob(env_, pattern));
-    for (const auto& path : paths) {
-      const std::string name(path);
-      const std::string text = TRY(env_.ReadFile(name, kMaxMappingBytes));
-      files.push_back(TRY(config::ParseMappingFile(text, name)));
-    }
-  }
+  std::vector<collect::MappingFile> files = TRY(LoadMappings(env_, config.sonde.mapping_files));
   mapper_ =
       TRY(collect::VocabularyMapper::Compile(std::move(files), config.sonde.vocabulary_prefix));
   return OkStatus();

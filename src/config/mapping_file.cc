@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/number.h"
 #include "base/quote.h"
 
 namespace sonde::config {
@@ -20,6 +21,48 @@ using collect::StringPairs;
 
 void CheckConditions(const YamlNode& node, std::string_view key, Diagnostics& diagnostics);
 
+constexpr std::pair<std::string_view, collect::FamilyPart> kParts[] = {
+    {"value", collect::FamilyPart::kValue},   {"quantile", collect::FamilyPart::kQuantile},
+    {"bucket", collect::FamilyPart::kBucket}, {"sum", collect::FamilyPart::kSum},
+    {"count", collect::FamilyPart::kCount},
+};
+
+std::optional<collect::FamilyPart> ParsePart(std::string_view word) {
+  for (const auto& [name, part] : kParts) {
+    if (name == word) return part;
+  }
+  return std::nullopt;
+}
+
+// A number, or a list of numbers.
+std::vector<double> Numbers(const YamlNode& node) {
+  std::vector<double> numbers;
+  if (node.is_scalar()) numbers.push_back(ParseFloat(node.text).value_or(0));
+  for (const YamlNode& item : node.items)
+    numbers.push_back(ParseFloat(item.text).value_or(0));
+  return numbers;
+}
+void CheckNumbers(const YamlNode& node, Diagnostics& diagnostics) {
+  bool good = node.is_scalar() ? ParseFloat(node.text).has_value() : node.is_sequence();
+  for (const YamlNode& item : node.items)
+    good = good && item.is_scalar() && ParseFloat(item.text).has_value();
+  if (!good) diagnostics.Fail(node.mark, "valid: not takes a number or a list of numbers");
+}
+
+// {native number: canonical number, default: canonical number}
+void CheckValues(const YamlNode& node, Diagnostics& diagnostics) {
+  bool good = node.is_mapping();
+  for (const YamlEntry& entry : node.entries) {
+    good = good && (entry.key == "default" || ParseFloat(entry.key)) && entry.value.is_scalar() &&
+           ParseFloat(entry.value.text);
+  }
+  if (!good) {
+    diagnostics.Fail(node.mark,
+                     "values takes native numbers with the canonical ones, and perhaps default: "
+                     "{0: 1, default: 0}");
+  }
+}
+
 constexpr Field kMapFields[] = {
     {"from", kString},
     {"to", kString},
@@ -31,6 +74,17 @@ void CheckMap(const BlockView& view, Diagnostics& diagnostics) {
   Require(view, "to", "map: to is missing: the canonical label to set", diagnostics);
 }
 constexpr Block kMapBlock = {"map", "mapping.map", kMapFields, CheckMap, true};
+
+constexpr Field kValidFields[] = {
+    {"min", kFloat},
+    {"max", kFloat},
+    {"not", kAny},
+};
+void CheckValid(const BlockView& view, Diagnostics& diagnostics) {
+  const YamlNode* invalid = view.Raw("not");
+  if (invalid != nullptr) CheckNumbers(*invalid, diagnostics);
+}
+constexpr Block kValidBlock = {"valid", "mapping.valid", kValidFields, CheckValid};
 
 constexpr Field kRuleFields[] = {
     {"native", kStrings},
@@ -46,6 +100,10 @@ constexpr Field kRuleFields[] = {
     {"keep", kStrings},
     {"value_from", kStrings},
     {"require", kStrings},
+    {"parts", kStrings},
+    {"valid", FieldType::kBlock, nullptr, kNone, &kValidBlock},
+    {"values", kAny},
+    {"note", kString},
 };
 
 std::optional<MetricType> ParseType(const BlockView& view, std::string_view key) {
@@ -69,6 +127,14 @@ void CheckRule(const BlockView& view, Diagnostics& diagnostics) {
   }
   if (const YamlNode* when = view.Raw("when"); when != nullptr)
     CheckConditions(*when, "when", diagnostics);
+  if (const YamlNode* values = view.Raw("values"); values != nullptr && !values->is_null())
+    CheckValues(*values, diagnostics);
+  for (const std::string& part : view.Strings("parts")) {
+    if (ParsePart(part)) continue;
+    diagnostics.Fail(
+        view.MarkOf("parts"),
+        fmt::format("parts: {} is none of value, quantile, bucket, sum, count", QuoteGo(part)));
+  }
 }
 constexpr Block kRuleBlock = {"rule", "mapping.rule", kRuleFields, CheckRule, true};
 
@@ -79,6 +145,8 @@ constexpr Field kFileFields[] = {
     {"skip", kAny},
     {"labels", kStringMap},
     {"set", kStringMap},
+    {"title", kString},
+    {"valid", FieldType::kBlock, nullptr, kNone, &kValidBlock},
     {"rules", kBlocks, nullptr, kNone, &kRuleBlock, "empty or null section in rules"},
 };
 void CheckFile(const BlockView& view, Diagnostics& diagnostics) {
@@ -150,6 +218,28 @@ StringPairs ReadPairs(const YamlNode* node) {
   return pairs;
 }
 
+std::optional<ValueRule> ReadValid(const BlockView& owner) {
+  if (!owner.Has("valid")) return std::nullopt;
+  const BlockView view = owner.Child("valid");
+  ValueRule valid;
+  if (view.Has("min")) valid.min = view.Float("min");
+  if (view.Has("max")) valid.max = view.Float("max");
+  if (const YamlNode* invalid = view.Raw("not")) valid.invalid = Numbers(*invalid);
+  return valid;
+}
+
+void ReadValues(const YamlNode* node, MappingRule& rule) {
+  if (node == nullptr) return;
+  for (const YamlEntry& entry : node->entries) {
+    const double to = ParseFloat(entry.value.text).value_or(0);
+    if (entry.key == "default") {
+      rule.values_otherwise = to;
+    } else {
+      rule.values.emplace_back(ParseFloat(entry.key).value_or(0), to);
+    }
+  }
+}
+
 MappingRule ReadRule(const BlockView& view) {
   MappingRule rule;
   rule.native = view.Strings("native");
@@ -172,6 +262,13 @@ MappingRule ReadRule(const BlockView& view) {
   rule.keep = view.Strings("keep");
   rule.value_from = view.Strings("value_from");
   if (view.Has("require")) rule.require = view.Strings("require");
+  for (const std::string& word : view.Strings("parts")) {
+    if (const auto part = ParsePart(word)) rule.parts.push_back(*part);
+  }
+  rule.valid = ReadValid(view);
+  ReadValues(view.Raw("values"), rule);
+  rule.note = view.Text("note");
+  rule.place = {view.mark().line, view.mark().column};
   return rule;
 }
 
@@ -196,6 +293,8 @@ Result<MappingFile> ParseMappingFile(std::string_view text, std::string_view ori
     for (const YamlNode& item : skip->items)
       file.skip.push_back(ReadConditions(&item));
   }
+  file.title = view.Text("title");
+  file.valid = ReadValid(view);
   file.labels = ReadPairs(view.Raw("labels"));
   file.set = ReadPairs(view.Raw("set"));
   for (const BlockView& rule : view.Children("rules"))

@@ -78,8 +78,7 @@ class ProxyCall final : private MeterSink {
   std::string request_id_;
   RequestScanner scanner_;
   std::string model_;
-  std::string tenant_;  // The label's value; empty: none.
-  std::string body_;    // What was read to find the model.
+  std::string body_;  // What was read to find the model.
   bool body_complete_ = false;
   bool body_passed_on_ = false;  // More of it was read for an upstream: it cannot be sent again.
   std::uint64_t body_bytes_ = 0;

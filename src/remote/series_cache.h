@@ -28,6 +28,7 @@ struct DerivedSeries {
 
   const MappedSeries mapped;
   std::atomic<std::uint64_t> ref;  ///< 0: not stored yet.
+  std::atomic<bool> live{true};    ///< The last native value was a measurement.
 };
 
 /// A native series that gives canonical ones.

@@ -265,8 +265,12 @@ class WriteReceiver::Request {
   void AppendDerived(const NativeSeries& native, const FloatSample& sample) {
     for (const auto& derived : native.derived) {
       const MappedSeries& mapped = derived->mapped;
-      double value = mapped.is_constant ? mapped.constant : sample.v * mapped.scale;
-      if (IsStaleNan(sample.v)) value = StaleNan();
+      std::optional<double> known;
+      if (!IsStaleNan(sample.v)) known = mapped.Value(sample.v);
+      const double value = known.value_or(StaleNan());
+      // Without a measurement the series ends, once.
+      const bool was_live = derived->live.exchange(known.has_value(), std::memory_order_relaxed);
+      if (mapped.rule != nullptr && !known && (!was_live || derived->ref.load() == 0)) continue;
       AppendResult result{{derived->ref.load(std::memory_order_relaxed)},
                           AppendError::kUnknownSeries};
       if (result.ref) result = appender_->Append(result.ref, sample.t, value);

@@ -34,12 +34,20 @@ std::string Compressed(const std::function<void(WriteRequestWriter&)>& fill) {
   return body;
 }
 
-// vllm:* gives a scaled series and a constant one.
+// vllm:* gives a scaled series and a constant one; npu_temperature one that has no value below 0.
 class FakeMapper final : public SeriesMapper {
  public:
+  FakeMapper() { not_negative_.min = 0; }
+
   void Map(LabelsView labels, MetricType type, std::vector<MappedSeries>& out) const override {
-    if (!labels.metric_name().starts_with("vllm:")) return;
     LabelsBuilder builder(labels);
+    if (labels.metric_name() == "npu_temperature") {
+      out.push_back({.labels = builder.Set(kMetricName, "deepseek_temperature").Build(),
+                     .type = type,
+                     .help = "",
+                     .rule = &not_negative_});
+    }
+    if (!labels.metric_name().starts_with("vllm:")) return;
     out.push_back({.labels = builder.Set(kMetricName, "deepseek_scaled").Build(),
                    .type = type,
                    .help = "Scaled.",
@@ -50,6 +58,9 @@ class FakeMapper final : public SeriesMapper {
                    .is_constant = true,
                    .constant = 7});
   }
+
+ private:
+  ValueRule not_negative_;
 };
 
 class WriteReceiverTest : public testing::Test {
@@ -332,6 +343,19 @@ TEST_F(WriteReceiverTest, CanonicalSeriesAreWrittenBesideNativeOnes) {
   ASSERT_EQ(SendSample(native, 5, 5).status, 204);
   EXPECT_EQ(store_.Samples("deepseek_scaled{job=\"a\"}"), "4=40 5=50");
   EXPECT_EQ(store_.lookups(), 6U);
+}
+
+// -1 stands for "could not be read": the canonical series ends there, once.
+TEST_F(WriteReceiverTest, AValueThatIsNoMeasurementIsNotStored) {
+  const Labels native = Labels::Of({{"__name__", "npu_temperature"}});
+  for (const auto& [t, v] :
+       std::vector<std::pair<int, double>>{{1, -1}, {2, 55}, {3, -1}, {4, -1}, {5, 60}})
+    ASSERT_EQ(SendSample(native, t, v).status, 204);
+  EXPECT_EQ(store_.Samples("npu_temperature"), "1=-1 2=55 3=-1 4=-1 5=60");
+  const std::string canonical = store_.Samples("deepseek_temperature");
+  EXPECT_TRUE(canonical.starts_with("2=55 3=")) << canonical;
+  EXPECT_TRUE(canonical.ends_with(" 5=60")) << canonical;
+  EXPECT_EQ(canonical.find("4="), std::string::npos) << canonical;
 }
 
 TEST_F(WriteReceiverTest, ForgottenSeriesAreMappedAgain) {

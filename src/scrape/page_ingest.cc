@@ -318,9 +318,11 @@ class PageIngest::Pass {
     ingest_.mapper_->Map(labels, TypeOf(labels.metric_name(), parser), mapped_);
     derived_.clear();
     for (const MappedSeries& mapped : mapped_) {
-      const double v = mapped.is_constant ? mapped.constant : parser.value() * mapped.scale;
-      const storage::AppendResult result = appender_.Append(mapped.labels.view(), t, v);
-      derived_.push_back({result.ref, mapped.scale, mapped.constant, mapped.is_constant});
+      const std::optional<double> v = mapped.Value(parser.value());
+      storage::AppendResult result;
+      if (v) result = appender_.Append(mapped.labels.view(), t, *v);
+      derived_.push_back({result.ref, mapped.scale, mapped.constant, mapped.is_constant,
+                          v.has_value(), mapped.rule});
       if (result.ref) SendDerivedMetadata(mapped, result.ref);
     }
     ingest_.cache_.SetDerived(series, derived_);
@@ -337,12 +339,18 @@ class PageIngest::Pass {
     DerivedSeries* derived = ingest_.cache_.derived(series);
     bool forgotten = false;
     for (std::size_t i = 0; i < series.derived_count; ++i) {
-      if (!derived[i].ref) continue;
-      const double v =
-          derived[i].is_constant ? derived[i].constant : parser.value() * derived[i].scale;
+      const std::optional<double> v = derived[i].Value(parser.value());
+      if (!derived[i].ref) {
+        // No measurement so far, so it has not been created; or the store refused it.
+        forgotten = (v && !derived[i].live) || forgotten;
+        continue;
+      }
+      if (!v && !derived[i].live) continue;
+      derived[i].live = v.has_value();
       // Refused for the same reasons as the native sample: only that one is counted.
-      forgotten =
-          appender_.Append(derived[i].ref, t, v).error == AppendError::kUnknownSeries || forgotten;
+      forgotten = appender_.Append(derived[i].ref, t, v.value_or(StaleNan())).error ==
+                      AppendError::kUnknownSeries ||
+                  forgotten;
     }
     if (!forgotten) return;
     if (const auto labels = FinalLabels(parser)) AppendNewDerived(parser, *labels, series, t);
@@ -423,7 +431,7 @@ void PageIngest::MarkStale(storage::Appender& appender, const CachedSeries& seri
   appender.Append(series.ref, time, StaleNan());
   const DerivedSeries* derived = cache_.derived(series);
   for (std::size_t i = 0; i < series.derived_count; ++i) {
-    if (derived[i].ref) appender.Append(derived[i].ref, time, StaleNan());
+    if (derived[i].ref && derived[i].live) appender.Append(derived[i].ref, time, StaleNan());
   }
 }
 

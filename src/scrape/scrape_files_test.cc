@@ -23,6 +23,7 @@ class LineMapper final : public SeriesMapper {
     std::string to;
     double scale = 1;
     bool is_constant = false;
+    ValueRule rule;
   };
   std::vector<Line> lines;
 
@@ -31,7 +32,8 @@ class LineMapper final : public SeriesMapper {
       if (labels.metric_name() != line.from) continue;
       LabelsBuilder builder(labels);
       builder.Set(kMetricName, line.to).Set("type", ToString(type));
-      out.push_back({builder.Build(), type, "", line.scale, line.is_constant, line.scale});
+      out.push_back(
+          {builder.Build(), type, "", line.scale, line.is_constant, line.scale, &line.rule});
     }
   }
 };
@@ -60,6 +62,8 @@ class ScrapeFile {
         words >> map.from >> map.to >> factor;
         map.is_constant = factor.starts_with('=');
         map.scale = factor.empty() ? 1 : *ParseFloat(factor.substr(1));
+        std::string word;
+        if (words >> word) map.rule.min = *ParseFloat(word.substr(sizeof("min=") - 1));
         mapper_.lines.push_back(map);
       } else if (verb == "relabel") {
         metric_rules_.push_back(ReadRule(words));

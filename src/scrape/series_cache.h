@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/hash.h"
+#include "model/series_mapper.h"
 #include "storage/storage.h"
 
 namespace sonde::scrape {
@@ -15,6 +17,13 @@ struct DerivedSeries {
   double scale = 1;
   double constant = 0;
   bool is_constant = false;
+  bool live = true;                 ///< Its last native value was a measurement.
+  const ValueRule* rule = nullptr;  ///< Null: every value is one.
+
+  /// The value to store; nothing: none is known.
+  std::optional<double> Value(double native) const {
+    return CanonicalValue(native, rule, scale, is_constant, constant);
+  }
 };
 
 /// What is known of one series of a target's page, under the bytes of its `name{labels}` in the

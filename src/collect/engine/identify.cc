@@ -16,22 +16,39 @@ struct NamePrefix {
   std::string_view prefix, engine;
 };
 
-// In this order: Triton's vLLM back end exports both nv_ and vllm: names.
+// The first of these that a page has wins: a worker of dynamo, or Triton, shows its engine's names
+// beside its own, and the production stack's router shows names of vLLM that vLLM itself has not.
 constexpr NamePrefix kMetricPrefixes[] = {
+    {"vllm:healthy_pods_total", "production-stack"},
+    {"vllm_healthy_pods_total", "production-stack"},
+    {"vllm:current_qps", "production-stack"},
+    {"vllm_current_qps", "production-stack"},
     {"sglang:", "sglang"},
     {"sglang_", "sglang"},
     {"vllm:", "vllm"},
     {"vllm_", "vllm"},
+    {"ray_vllm_", "vllm"},
     {"llamacpp:", "llamacpp"},
     {"llamacpp_", "llamacpp"},
     {"lmdeploy:", "lmdeploy"},
     {"lmdeploy_", "lmdeploy"},
     {"trtllm_", "tensorrt-llm"},
     {"tgi_", "tgi"},
-    {"dynamo_frontend_", "dynamo"},
-    {"dynamo_component_", "dynamo"},
     {"nv_inference_", "triton"},
     {"nv_trt_llm_", "triton"},
+    {"dynamo_frontend_", "dynamo"},
+    {"dynamo_component_", "dynamo"},
+    {"nv_llm_http_service_", "dynamo"},
+    {"kvbm_", "dynamo"},
+    {"smg_", "sglang-gateway"},
+    {"sgl_router_", "sgl-router"},
+    {"llm_d_epp_", "llm-d-router"},
+    {"inference_objective_", "gaie"},
+    {"inference_model_", "gaie"},
+    {"inference_pool_", "gaie"},
+    {"litellm_", "litellm"},
+    {"aibrix_", "aibrix"},
+    {"gen_ai_", "otel"},
 };
 
 // Who lists models under which name of an owner.

@@ -32,8 +32,9 @@ struct EngineIdentity {
   bool operator==(const EngineIdentity&) const = default;
 };
 
-/// The engine whose metrics these are, by the names of the families; empty if none is known. Reads
-/// at most the first 256 kB.
+/// The engine or router whose metrics these are, by the names of the families: what the label
+/// `engine` of their mapping says (packs/mappings/). Empty if none is known; exporters of
+/// accelerators are none. Reads at most the first 256 kB.
 std::string_view EngineOfMetrics(std::string_view page);
 
 /// The ids in an OpenAI-compatible list of models, and who owns them ("vllm", "library", …).

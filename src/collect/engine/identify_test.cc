@@ -33,6 +33,38 @@ TEST(EngineOfMetrics, ByTheNamesOfFamilies) {
   EXPECT_EQ(EngineOfMetrics("trtllm_num_requests_running 1"), "tensorrt-llm");
 }
 
+// What the mapping of a page calls its engine is what the page is recognised as.
+TEST(EngineOfMetrics, EveryEngineThatIsMapped) {
+  const std::pair<const char*, const char*> pages[] = {
+      {"trtllm.txt", "tensorrt-llm"},
+      {"triton.txt", "triton"},
+      {"triton_trtllm.txt", "triton"},
+      {"triton_vllm.txt", "vllm"},
+      {"tgi.txt", "tgi"},
+      {"lmdeploy.txt", "lmdeploy"},
+      {"lmdeploy_underscores.txt", "lmdeploy"},
+      {"dynamo_frontend.txt", "dynamo"},
+      {"dynamo_old.txt", "dynamo"},
+      {"dynamo_worker.txt", "tensorrt-llm"},
+      {"sglang_gateway.txt", "sglang-gateway"},
+      {"sgl_router.txt", "sgl-router"},
+      {"gaie.txt", "gaie"},
+      {"gaie_old.txt", "gaie"},
+      {"llm_d_router.txt", "llm-d-router"},
+      {"llm_d_router_deprecated.txt", "llm-d-router"},
+      {"litellm.txt", "litellm"},
+      {"production_stack.txt", "production-stack"},
+      {"aibrix.txt", "aibrix"},
+      {"otel_genai.txt", "otel"},
+  };
+  for (const auto& [page, engine] : pages)
+    EXPECT_EQ(EngineOfMetrics(ReadPage(page)), engine) << page;
+  EXPECT_EQ(EngineOfMetrics("ray_vllm_num_requests_running 1"), "vllm");
+  // Exporters of accelerators are watched, but are no engines.
+  for (const char* page : {"dcgm.txt", "nvidia_smi.txt", "rocm.txt", "ascend.txt"})
+    EXPECT_EQ(EngineOfMetrics(ReadPage(page)), "") << page;
+}
+
 TEST(EngineOfMetrics, OthersAreNone) {
   EXPECT_EQ(EngineOfMetrics(""), "");
   EXPECT_EQ(EngineOfMetrics("# HELP up vllm:x in a comment is nothing\nup{engine=\"vllm:\"} 1\n"),

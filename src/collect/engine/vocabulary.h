@@ -27,4 +27,18 @@ std::span<const CanonicalMetric> Vocabulary();
 /// The metric of this name (with the default prefix), or null.
 const CanonicalMetric* FindCanonicalMetric(std::string_view name);
 
+/// The same, and also found by a histogram's …_sum or …_count: what an engine without the histogram
+/// may give of it.
+const CanonicalMetric* FindCanonicalFamily(std::string_view name);
+
+/// The unit that a canonical name ends in ("seconds", "bytes/second"); "" if it has none.
+std::string_view UnitOf(std::string_view name);
+
+/// The same, and also found by a histogram's …_sum or …_count: what an engine without the histogram
+/// may give of it.
+const CanonicalMetric* FindCanonicalFamily(std::string_view name);
+
+/// The unit that a canonical name ends in ("seconds", "bytes/second"); "" if it has none.
+std::string_view UnitOf(std::string_view name);
+
 }  // namespace sonde::collect

@@ -1,29 +1,35 @@
 #include "collect/engine/vocabulary_mapper.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <deque>
+#include <memory>
+#include <new>
 #include <optional>
+#include <span>
+#include <type_traits>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
-#include "base/check.h"
+#include "base/hash.h"
 #include "base/number.h"
 #include "base/quote.h"
+#include "collect/engine/mapping_check.h"
+#include "collect/engine/native_name.h"
 #include "model/names.h"
 
 namespace sonde::collect {
 namespace {
 
 constexpr std::size_t kMaxNameBytes = 256;
-constexpr std::size_t kMaxRules = 10'000;
+constexpr std::string_view kMoved = "exported_";
 
 struct NameHash {
   using is_transparent = void;
-  std::size_t operator()(std::string_view name) const {
-    return std::hash<std::string_view>()(name);
-  }
+  std::size_t operator()(std::string_view name) const { return Xxh3(name); }
 };
 
 // "a:b" → "a_b": the key under which both spellings are found.
@@ -33,51 +39,95 @@ std::string Normalized(std::string_view name) {
   return key;
 }
 
-/// Which series of a family a native name is.
-enum class Part : unsigned char {
-  kValue,     ///< The metric itself: counter, gauge, or a native histogram.
-  kQuantile,  ///< Of a summary.
-  kBucket,
-  kSum,
-  kCount,
+/// A native label and the name that it has where the target has one of the same name: the scraper
+/// moved it there.
+struct LabelName {
+  explicit LabelName(std::string_view label)
+      : name(label), exported(std::string(kMoved) + std::string(label)) {}
+
+  std::string name;
+  std::string exported;
 };
 
-std::string_view SuffixOf(Part part) {
-  switch (part) {
-    case Part::kBucket:
-      return "_bucket";
-    case Part::kSum:
-      return "_sum";
-    case Part::kCount:
-      return "_count";
-    case Part::kValue:
-    case Part::kQuantile:
-      break;
+/// A list that allocates nothing while it is short, as it nearly always is, and costs nothing to
+/// set up.
+template <class T, std::size_t kFew>
+class ShortList {
+  static_assert(std::is_trivially_copyable_v<T> && std::is_trivially_destructible_v<T>);
+
+ public:
+  explicit ShortList(std::size_t most) {
+    if (most > kFew) many_.reserve(most);
+    use_many_ = most > kFew;
   }
-  return "";
-}
+  ShortList(const ShortList&) = delete;
+  ShortList& operator=(const ShortList&) = delete;
 
-// The metric's own label: where the target has one of the same name, the scraper moved it to
-// exported_<name>.
-std::string_view NativeLabel(LabelsView labels, const std::string& name,
-                             const std::string& exported) {
-  const std::string_view moved = labels.Get(exported);
-  return moved.empty() ? labels.Get(name) : moved;
-}
+  /// No more than the constructor was told.
+  void Add(const T& value) {
+    if (use_many_) {
+      many_.push_back(value);
+    } else {
+      std::construct_at(Few() + size_++, value);
+    }
+  }
+  std::span<T> all() { return use_many_ ? std::span<T>(many_) : std::span<T>(Few(), size_); }
 
-std::string Exported(std::string_view name) {
-  return "exported_" + std::string(name);
+ private:
+  T* Few() { return std::launder(reinterpret_cast<T*>(few_)); }
+
+  alignas(T) std::byte few_[sizeof(T) * kFew];
+  std::size_t size_ = 0;
+  bool use_many_ = false;
+  std::vector<T> many_;
+};
+
+/// The labels of one native series, decoded once for all rules that look at them.
+class NativeLabels {
+ public:
+  NativeLabels(std::span<const LabelView> labels, bool moved) : labels_(labels), moved_(moved) {}
+
+  std::span<const LabelView> all() const { return labels_; }
+  /// Whether some label was moved to exported_<name>.
+  bool moved() const { return moved_; }
+
+  std::string_view Raw(std::string_view name) const {
+    for (const LabelView& label : labels_) {
+      if (label.name == name) return label.value;
+    }
+    return {};
+  }
+  /// The metric's own label.
+  std::string_view Get(const LabelName& label) const {
+    if (moved_) {
+      const std::string_view value = Raw(label.exported);
+      if (!value.empty()) return value;
+    }
+    return Raw(label.name);
+  }
+
+ private:
+  std::span<const LabelView> labels_;
+  bool moved_;
+};
+
+// A pattern is a value, or the beginning of one before a `*`: "310P*".
+bool Matches(std::string_view pattern, std::string_view value) {
+  if (!pattern.ends_with('*')) return pattern == value;
+  pattern.remove_suffix(1);
+  return value.starts_with(pattern);
 }
 
 struct CompiledCondition {
-  std::string label;
-  std::string exported;
+  LabelName label;
   std::vector<std::string> values;
   bool negated = false;
 
-  bool Holds(LabelsView labels) const {
-    const std::string_view value = NativeLabel(labels, label, exported);
-    const bool listed = std::find(values.begin(), values.end(), value) != values.end();
+  bool Holds(const NativeLabels& labels) const {
+    const std::string_view value = labels.Get(label);
+    const bool listed = std::any_of(values.begin(), values.end(), [&](const std::string& pattern) {
+      return Matches(pattern, value);
+    });
     return listed != negated;
   }
 };
@@ -85,14 +135,12 @@ struct CompiledCondition {
 std::vector<CompiledCondition> CompileConditions(const std::vector<LabelCondition>& conditions) {
   std::vector<CompiledCondition> compiled;
   compiled.reserve(conditions.size());
-  for (const LabelCondition& condition : conditions) {
-    compiled.push_back(
-        {condition.label, Exported(condition.label), condition.values, condition.negated});
-  }
+  for (const LabelCondition& condition : conditions)
+    compiled.push_back({LabelName(condition.label), condition.values, condition.negated});
   return compiled;
 }
 
-bool AllHold(const std::vector<CompiledCondition>& conditions, LabelsView labels) {
+bool AllHold(const std::vector<CompiledCondition>& conditions, const NativeLabels& labels) {
   return std::all_of(conditions.begin(), conditions.end(),
                      [&](const CompiledCondition& condition) { return condition.Holds(labels); });
 }
@@ -109,52 +157,116 @@ std::string ScaledBound(std::string_view bound, double scale) {
 }
 
 bool AcceptsType(MetricType wanted, MetricType native) {
-  return native == wanted || native == MetricType::kUnknown;
+  return wanted == MetricType::kUnknown || native == wanted || native == MetricType::kUnknown;
+}
+
+/// A label of the series to be written. Of several with one name the one of the highest rank wins,
+/// and of those the last; an empty value takes the label away.
+struct OutLabel {
+  std::string_view name;
+  std::string_view value;
+  int rank;
+};
+enum Rank : int { kKept, kFileChange, kRuleChange, kMapped, kSet, kOwn };
+
+std::size_t PackedSize(std::span<const OutLabel> labels) {
+  std::size_t bytes = 0;
+  for (const OutLabel& label : labels)
+    bytes += label.name.size() + label.value.size() + 8;
+  return bytes;
+}
+
+// Nearly sorted already, and short.
+void Sort(std::span<OutLabel> labels) {
+  const auto before = [](const OutLabel& a, const OutLabel& b) {
+    // Most names differ in their first letter.
+    if (!a.name.empty() && !b.name.empty() && a.name[0] != b.name[0])
+      return static_cast<unsigned char>(a.name[0]) < static_cast<unsigned char>(b.name[0]);
+    const int names = a.name.compare(b.name);
+    return names != 0 ? names < 0 : a.rank < b.rank;
+  };
+  if (labels.size() > 64) {
+    std::stable_sort(labels.begin(), labels.end(), before);
+    return;
+  }
+  for (std::size_t i = 1; i < labels.size(); ++i) {
+    const OutLabel label = labels[i];
+    std::size_t at = i;
+    for (; at > 0 && before(label, labels[at - 1]); --at)
+      labels[at] = labels[at - 1];
+    labels[at] = label;
+  }
+}
+
+Labels Pack(std::span<OutLabel> labels) {
+  Sort(labels);
+  std::string packed;
+  packed.reserve(PackedSize(labels));
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const bool replaced = i + 1 < labels.size() && labels[i + 1].name == labels[i].name;
+    if (replaced || labels[i].value.empty()) continue;
+    AppendPackedLabel(packed, labels[i].name, labels[i].value);
+  }
+  return Labels(LabelsView::FromPacked(packed));
 }
 
 }  // namespace
 
 /// A rule with everything that its file says, ready to apply.
 struct VocabularyMapper::Rule {
-  struct LabelChange {
-    std::string native;
-    std::string exported;
+  struct Change {
+    LabelName native;
     std::string canonical;  // "": dropped.
+    Rank rank;
+  };
+  struct ValueMap {
+    LabelName from;
+    LabelValueMap map;
   };
 
-  std::string name;  // Canonical, with the prefix in use.
+  std::array<std::string, 5> names;  // Canonical, by FamilyPart, with the prefix in use.
   std::string help;
-  MetricType type = MetricType::kUnknown;
+  MetricType type = MetricType::kUnknown;  // Of what is written.
   MetricType native_type = MetricType::kUnknown;
   double scale = 1;
   std::vector<CompiledCondition> when;
   std::vector<std::vector<CompiledCondition>> skip;
-  std::vector<std::pair<std::string, std::string>> require;  // Label and its exported name.
-  std::vector<LabelChange> changes;
+  std::vector<LabelName> require;
+  std::vector<Change> changes;  // Sorted by the native name.
   StringPairs set;
-  std::vector<LabelValueMap> map;
+  std::vector<ValueMap> map;
   std::vector<std::string> keep;
-  std::vector<std::string> value_from;
+  std::vector<LabelName> value_from;
+  std::optional<ValueRule> value_rule;
 
-  bool Concerns(LabelsView labels, MetricType native) const;
-  std::optional<MappedSeries> Apply(LabelsView labels, Part part) const;
-  bool SetLabels(LabelsView labels, Part part, LabelsBuilder& builder) const;
+  bool Concerns(const NativeLabels& labels, MetricType native) const;
+  std::optional<MappedSeries> Apply(const NativeLabels& labels, FamilyPart part) const;
+
+ private:
+  const Change* FindChange(std::string_view native) const;
+  const Change* ChangeOf(std::string_view label, const NativeLabels& labels) const;
+  bool Keeps(std::string_view label, FamilyPart part) const;
+  std::optional<Labels> WriteLabels(const NativeLabels& labels, FamilyPart part) const;
 };
 
 struct VocabularyMapper::Table {
   struct Entry {
     const Rule* rule;
-    Part part;
+    FamilyPart part;
   };
 
   std::deque<Rule> rules;
   std::unordered_map<std::string, std::vector<Entry>, NameHash, std::equal_to<>> by_name;
+
+  static Rule CompileRule(const MappingFile& file, const MappingRule& rule,
+                          std::string_view prefix);
+  Status AddFile(const MappingFile& file, std::string_view prefix);
 };
 
-bool VocabularyMapper::Rule::Concerns(LabelsView labels, MetricType native) const {
-  if (native_type != MetricType::kUnknown && !AcceptsType(native_type, native)) return false;
-  for (const auto& [label, exported] : require) {
-    if (NativeLabel(labels, label, exported).empty()) return false;
+bool VocabularyMapper::Rule::Concerns(const NativeLabels& labels, MetricType native) const {
+  if (!AcceptsType(native_type, native)) return false;
+  for (const LabelName& label : require) {
+    if (labels.Get(label).empty()) return false;
   }
   for (const auto& conditions : skip) {
     if (AllHold(conditions, labels)) return false;
@@ -162,63 +274,91 @@ bool VocabularyMapper::Rule::Concerns(LabelsView labels, MetricType native) cons
   return AllHold(when, labels);
 }
 
-bool VocabularyMapper::Rule::SetLabels(LabelsView labels, Part part, LabelsBuilder& builder) const {
-  for (const LabelView label : labels) {
+const VocabularyMapper::Rule::Change* VocabularyMapper::Rule::FindChange(
+    std::string_view native) const {
+  const auto found = std::lower_bound(
+      changes.begin(), changes.end(), native,
+      [](const Change& change, std::string_view wanted) { return change.native.name < wanted; });
+  return found != changes.end() && found->native.name == native ? &*found : nullptr;
+}
+
+// What the rule does with a label, which is a native one or, where the native one was moved away,
+// the target's own: that stays.
+const VocabularyMapper::Rule::Change* VocabularyMapper::Rule::ChangeOf(
+    std::string_view label, const NativeLabels& labels) const {
+  if (!labels.moved()) return FindChange(label);
+  if (label.starts_with(kMoved)) {
+    const Change* moved = FindChange(label.substr(kMoved.size()));
+    if (moved != nullptr) return moved;
+  }
+  const Change* change = FindChange(label);
+  return change == nullptr || labels.Raw(change->native.exported).empty() ? change : nullptr;
+}
+
+bool VocabularyMapper::Rule::Keeps(std::string_view label, FamilyPart part) const {
+  if (keep.empty()) return true;
+  if (part == FamilyPart::kBucket && label == "le") return true;
+  if (part == FamilyPart::kQuantile && label == "quantile") return true;
+  return std::find(keep.begin(), keep.end(), label) != keep.end();
+}
+
+std::optional<Labels> VocabularyMapper::Rule::WriteLabels(const NativeLabels& labels,
+                                                          FamilyPart part) const {
+  ShortList<OutLabel, 24> out(labels.all().size() + map.size() + set.size() + 2);
+  for (const LabelView& label : labels.all()) {
     if (label.name == kMetricName) continue;
-    const bool part_label = (part == Part::kBucket && label.name == "le") ||
-                            (part == Part::kQuantile && label.name == "quantile");
-    if (!part_label && !keep.empty() &&
-        std::find(keep.begin(), keep.end(), label.name) == keep.end()) {
-      continue;
+    const Change* change = ChangeOf(label.name, labels);
+    if (change == nullptr) {
+      if (Keeps(label.name, part)) out.Add({label.name, label.value, kKept});
+    } else if (!change->canonical.empty()) {
+      out.Add({change->canonical, label.value, change->rank});
     }
-    builder.Set(label.name, label.value);
   }
-  // First take all of them away, then set: a target's own `model` must not hide the engine's, and
-  // `engine` (vLLM's data-parallel rank) becomes free for the engine's name.
-  for (const LabelChange& change : changes) {
-    builder.Delete(labels.Has(change.exported) ? change.exported : change.native);
-  }
-  for (const LabelChange& change : changes) {
-    const std::string_view value = NativeLabel(labels, change.native, change.exported);
-    if (!change.canonical.empty() && !value.empty()) builder.Set(change.canonical, value);
-  }
-  for (const LabelValueMap& one : map) {
-    const std::string_view value = NativeLabel(labels, one.from, Exported(one.from));
-    const auto found = std::find_if(one.values.begin(), one.values.end(),
-                                    [&](const auto& pair) { return pair.first == value; });
-    if (found != one.values.end()) {
-      builder.Set(one.to, found->second);
-    } else if (one.fallback) {
-      builder.Set(one.to, *one.fallback);
+  for (const ValueMap& one : map) {
+    const std::string_view value = labels.Get(one.from);
+    const auto found = std::find_if(one.map.values.begin(), one.map.values.end(),
+                                    [&](const auto& pair) { return Matches(pair.first, value); });
+    if (found != one.map.values.end()) {
+      out.Add({one.map.to, found->second, kMapped});
+    } else if (one.map.fallback) {
+      out.Add({one.map.to, *one.map.fallback, kMapped});
     } else {
-      return false;
+      return std::nullopt;
     }
   }
   for (const auto& [label, value] : set)
-    builder.Set(label, value);
-  if (part == Part::kBucket && scale != 1) builder.Set("le", ScaledBound(labels.Get("le"), scale));
-  builder.Set(kMetricName, name + std::string(SuffixOf(part)));
-  return true;
+    out.Add({label, value, kSet});
+  std::string bound;
+  if (part == FamilyPart::kBucket && scale != 1) {
+    bound = ScaledBound(labels.Raw("le"), scale);
+    out.Add({"le", bound, kOwn});
+  }
+  out.Add({kMetricName, names[static_cast<std::size_t>(part)], kOwn});
+  return Pack(out.all());
 }
 
-std::optional<MappedSeries> VocabularyMapper::Rule::Apply(LabelsView labels, Part part) const {
+std::optional<MappedSeries> VocabularyMapper::Rule::Apply(const NativeLabels& labels,
+                                                          FamilyPart part) const {
   MappedSeries series;
   series.type = type;
   series.help = help;
-  series.scale = part == Part::kBucket || part == Part::kCount ? 1 : scale;
+  const bool counts = part == FamilyPart::kBucket || part == FamilyPart::kCount;
+  series.scale = counts ? 1 : scale;
+  if (value_rule && (part == FamilyPart::kValue || part == FamilyPart::kQuantile))
+    series.rule = &*value_rule;
   if (!value_from.empty()) {
     series.is_constant = true;
     series.constant = scale;
-    for (const std::string& label : value_from) {
-      const auto factor = ParseFloat(NativeLabel(labels, label, Exported(label)));
+    for (const LabelName& label : value_from) {
+      const auto factor = ParseFloat(labels.Get(label));
       if (!factor || !std::isfinite(*factor))
         return std::nullopt;  // "None" before the cache is set up.
       series.constant *= *factor;
     }
   }
-  LabelsBuilder builder;
-  if (!SetLabels(labels, part, builder)) return std::nullopt;
-  series.labels = builder.Build();
+  auto written = WriteLabels(labels, part);
+  if (!written) return std::nullopt;
+  series.labels = *std::move(written);
   return series;
 }
 
@@ -237,189 +377,105 @@ void VocabularyMapper::Map(LabelsView labels, MetricType type,
   std::replace_copy(name.begin(), name.end(), key, ':', '_');
   const auto found = table_->by_name.find(std::string_view(key, name.size()));
   if (found == table_->by_name.end()) return;
+  ShortList<LabelView, 24> decoded(labels.size());
+  bool moved = false;
+  for (const LabelView label : labels) {
+    moved = moved || label.name.starts_with(kMoved);
+    decoded.Add(label);
+  }
+  const NativeLabels native(decoded.all(), moved);
   for (const Table::Entry& entry : found->second) {
-    if (!entry.rule->Concerns(labels, type)) continue;
-    auto mapped = entry.rule->Apply(labels, entry.part);
+    if (!entry.rule->Concerns(native, type)) continue;
+    auto mapped = entry.rule->Apply(native, entry.part);
     if (mapped) out.push_back(*std::move(mapped));
   }
 }
 
-namespace {
-
-/// Checks files and reports what is wrong with where it stands.
-class FileChecker {
- public:
-  explicit FileChecker(const MappingFile& file)
-      : where_(file.origin.empty() ? "mapping " + file.name : file.origin) {}
-
-  Error Problem(std::string_view message) const {
-    return Error(ErrorKind::kInvalid, where_ + ": " + std::string(message));
-  }
-  Error Problem(const MappingRule& rule, std::string_view message) const {
-    const std::string_view native =
-        rule.native.empty() ? "" : std::string_view(rule.native.front());
-    return Error(ErrorKind::kInvalid, where_ + ": rule " + std::string(native) + " → " + rule.as +
-                                          ": " + std::string(message));
-  }
-
-  Status CheckFile(const MappingFile& file) const;
-  Status CheckRule(const MappingRule& rule) const;
-
- private:
-  Status CheckLabels(const StringPairs& labels, const StringPairs& set) const;
-  Status CheckNames(const MappingRule& rule) const;
-
-  std::string where_;
-};
-
-Status FileChecker::CheckLabels(const StringPairs& labels, const StringPairs& set) const {
-  for (const auto& [native, canonical] : labels) {
-    if (!IsLegacyLabelName(native) || (!canonical.empty() && !IsLegacyLabelName(canonical))) {
-      return Problem("labels: " + QuoteGo(native) + ": " + QuoteGo(canonical) +
-                     " are not label names");
-    }
-    if (canonical == "le" || canonical == kMetricName) {
-      return Problem("labels: " + QuoteGo(canonical) + " is set by the type of the metric");
-    }
-  }
-  for (const auto& [label, value] : set) {
-    if (!IsLegacyLabelName(label) || label == "le" || label == kMetricName) {
-      return Problem("set: " + QuoteGo(label) + " is not a label that can be set");
-    }
-  }
-  return OkStatus();
-}
-
-Status FileChecker::CheckFile(const MappingFile& file) const {
-  if (file.name.empty()) return Problem("a mapping file needs a name");
-  if (file.rules.size() > kMaxRules) return Problem("more than 10000 rules");
-  TRY(CheckLabels(file.labels, file.set));
-  for (const std::string& wrapper : file.wrappers) {
-    if (!IsLegacyMetricName(wrapper)) {
-      return Problem("wrappers: " + QuoteGo(wrapper) + " cannot begin a metric name");
-    }
-  }
-  for (const MappingRule& rule : file.rules)
-    TRY(CheckRule(rule));
-  return OkStatus();
-}
-
-Status FileChecker::CheckNames(const MappingRule& rule) const {
-  if (rule.native.empty()) return Problem(rule, "no native name");
-  for (const std::string& native : rule.native) {
-    if (!IsLegacyMetricName(native))
-      return Problem(rule, QuoteGo(native) + " is not a metric name");
-    if (native.starts_with(kVocabularyPrefix)) {
-      return Problem(rule, "a rule cannot read a canonical name");
-    }
-  }
-  if (!IsLegacyMetricName(rule.as))
-    return Problem(rule, QuoteGo(rule.as) + " is not a metric name");
-  if (!rule.as.starts_with(kVocabularyPrefix)) {
-    return Problem(
-        rule, "the canonical name must begin with deepseek_ (the configured prefix replaces it)");
-  }
-  const CanonicalMetric* known = FindCanonicalMetric(rule.as);
-  if (known == nullptr && !rule.type) {
-    return Problem(
-        rule, "the vocabulary has no " + rule.as + "; correct the name, or give its type and help");
-  }
-  if (known != nullptr && rule.type && *rule.type != known->type) {
-    return Problem(rule, "the vocabulary says that it is a " + std::string(ToString(known->type)));
-  }
-  const MetricType type = rule.type ? *rule.type : known->type;
-  if (type != MetricType::kCounter && type != MetricType::kGauge &&
-      type != MetricType::kHistogram && type != MetricType::kSummary) {
-    return Problem(rule, "type must be counter, gauge, histogram or summary");
-  }
-  return OkStatus();
-}
-
-Status FileChecker::CheckRule(const MappingRule& rule) const {
-  TRY(CheckNames(rule));
-  TRY(CheckLabels(rule.labels, rule.set));
-  if (!std::isfinite(rule.scale) || rule.scale <= 0)
-    return Problem(rule, "scale must be a number above 0");
-  for (const LabelValueMap& map : rule.map) {
-    if (!IsLegacyLabelName(map.from) || !IsLegacyLabelName(map.to)) {
-      return Problem(
-          rule, "map: " + QuoteGo(map.from) + " and " + QuoteGo(map.to) + " must be label names");
-    }
-  }
-  return OkStatus();
-}
-
-std::vector<Part> PartsOf(MetricType type, bool lone_count, bool scaled) {
-  if (type == MetricType::kSummary) return {Part::kQuantile, Part::kSum, Part::kCount};
-  if (type != MetricType::kHistogram || lone_count) return {Part::kValue};
-  if (scaled)
-    return {Part::kBucket, Part::kSum, Part::kCount};  // A native histogram cannot be scaled.
-  return {Part::kValue, Part::kBucket, Part::kSum, Part::kCount};
-}
-
-// A histogram's count alone, from an engine that counts but has no such histogram.
-bool IsLoneCount(const MappingRule& rule) {
-  return rule.as.ends_with("_count");
-}
-
-}  // namespace
-
-VocabularyMapper::Rule VocabularyMapper::CompileRule(const MappingFile& file,
-                                                     const MappingRule& rule,
-                                                     std::string_view prefix) {
-  const CanonicalMetric* known = FindCanonicalMetric(rule.as);
+VocabularyMapper::Rule VocabularyMapper::Table::CompileRule(const MappingFile& file,
+                                                            const MappingRule& rule,
+                                                            std::string_view prefix) {
+  const CanonicalMetric* known = FindCanonicalFamily(rule.as);
   Rule compiled;
-  compiled.name = std::string(prefix) + rule.as.substr(kVocabularyPrefix.size());
+  const std::string name = std::string(prefix) + rule.as.substr(kVocabularyPrefix.size());
+  for (const FamilyPart part : {FamilyPart::kValue, FamilyPart::kQuantile, FamilyPart::kBucket,
+                                FamilyPart::kSum, FamilyPart::kCount}) {
+    compiled.names[static_cast<std::size_t>(part)] = name + std::string(SuffixOf(part));
+  }
   compiled.help = rule.help.empty() && known != nullptr ? std::string(known->help) : rule.help;
-  // CheckFile has found a rule with neither.
+  compiled.native_type = NativeTypeOf(rule);
+  // CheckMappingFile has found a rule with neither.
   compiled.type = rule.type ? *rule.type : known != nullptr ? known->type : MetricType::kUnknown;
-  compiled.native_type = rule.native_type          ? *rule.native_type
-                         : IsLoneCount(rule)       ? MetricType::kCounter
-                         : rule.value_from.empty() ? compiled.type
-                                                   : MetricType::kUnknown;
+  if (compiled.type == MetricType::kHistogram && compiled.native_type == MetricType::kSummary)
+    compiled.type = MetricType::kSummary;
   compiled.scale = rule.scale;
   compiled.when = CompileConditions(rule.when);
   for (const auto& conditions : file.skip)
     compiled.skip.push_back(CompileConditions(conditions));
-  for (const std::string& label : rule.require ? *rule.require : file.require) {
-    compiled.require.emplace_back(label, Exported(label));
-  }
-  for (const StringPairs* labels : {&rule.labels, &file.labels}) {
-    for (const auto& [native, canonical] : *labels) {
+  for (const std::string& label : rule.require ? *rule.require : file.require)
+    compiled.require.emplace_back(label);
+  for (const bool own : {true, false}) {
+    for (const auto& [native, canonical] : own ? rule.labels : file.labels) {
       const bool decided =
           std::any_of(compiled.changes.begin(), compiled.changes.end(),
-                      [&](const Rule::LabelChange& change) { return change.native == native; });
-      if (!decided) compiled.changes.push_back({native, Exported(native), canonical});
+                      [&](const Rule::Change& change) { return change.native.name == native; });
+      if (!decided)
+        compiled.changes.push_back({LabelName(native), canonical, own ? kRuleChange : kFileChange});
     }
   }
+  std::sort(
+      compiled.changes.begin(), compiled.changes.end(),
+      [](const Rule::Change& a, const Rule::Change& b) { return a.native.name < b.native.name; });
   compiled.set = file.set;
   compiled.set.insert(compiled.set.end(), rule.set.begin(), rule.set.end());
-  compiled.map = rule.map;
+  for (const LabelValueMap& map : rule.map)
+    compiled.map.push_back({LabelName(map.from), map});
   compiled.keep = rule.keep;
-  compiled.value_from = rule.value_from;
+  for (const std::string& label : rule.value_from)
+    compiled.value_from.emplace_back(label);
+  compiled.value_rule = rule.valid ? rule.valid : file.valid;
+  if (!rule.values.empty()) {
+    if (!compiled.value_rule) compiled.value_rule.emplace();
+    compiled.value_rule->replace = rule.values;
+    compiled.value_rule->otherwise = rule.values_otherwise;
+  }
   return compiled;
 }
 
-Status VocabularyMapper::AddFile(const MappingFile& file, std::string_view prefix, Table& table) {
+Status VocabularyMapper::Table::AddFile(const MappingFile& file, std::string_view prefix) {
   std::vector<std::string> wrappers = file.wrappers;
   wrappers.emplace_back();
   for (const MappingRule& rule : file.rules) {
-    std::vector<std::string> names;
+    const std::vector<FamilyPart> parts = PartsOf(rule);
+    const Rule* plain = nullptr;
     for (const std::string& native : rule.native) {
-      for (const std::string& wrapper : wrappers)
-        names.push_back(Normalized(wrapper + native));
-    }
-    const Rule& compiled = table.rules.emplace_back(CompileRule(file, rule, prefix));
-    for (const Part part : PartsOf(compiled.type, IsLoneCount(rule), rule.scale != 1)) {
-      for (const std::string& name : names) {
-        const std::string key = name + std::string(SuffixOf(part));
-        if (key.size() > kMaxNameBytes)
-          return FileChecker(file).Problem(rule, "the name is too long");
-        table.by_name[key].push_back({&compiled, part});
+      for (const NativeName& name : TRY(ExpandNativeName(native))) {
+        const Rule* compiled = plain;
+        if (compiled == nullptr || !name.labels.empty()) {
+          compiled = &rules.emplace_back(CompileRule(file, rule, prefix));
+          // Captured labels are the native series', so the rule's own `set` comes after them.
+          rules.back().set.insert(rules.back().set.begin(), name.labels.begin(), name.labels.end());
+          if (name.labels.empty()) plain = compiled;
+        }
+        for (const FamilyPart part : parts) {
+          for (const std::string& wrapper : wrappers) {
+            std::string key = Normalized(wrapper + name.name + std::string(SuffixOf(part)));
+            by_name[std::move(key)].push_back({compiled, part});
+          }
+        }
       }
     }
   }
   return OkStatus();
+}
+
+std::vector<MappingFile> InForce(std::vector<MappingFile> files) {
+  std::vector<MappingFile> in_force;
+  for (auto file = files.begin(); file != files.end(); ++file) {
+    const bool replaced = std::any_of(
+        file + 1, files.end(), [&](const MappingFile& later) { return later.name == file->name; });
+    if (!replaced) in_force.push_back(std::move(*file));
+  }
+  return in_force;
 }
 
 Result<std::unique_ptr<VocabularyMapper>> VocabularyMapper::Compile(std::vector<MappingFile> files,
@@ -427,13 +483,11 @@ Result<std::unique_ptr<VocabularyMapper>> VocabularyMapper::Compile(std::vector<
   if (!IsLegacyMetricName(prefix)) {
     return Error(ErrorKind::kInvalid, QuoteGo(prefix) + " cannot begin a metric name");
   }
+  for (const MappingFile& file : files)
+    TRY(CheckMappingFile(file));
   auto table = std::make_unique<Table>();
-  for (auto file = files.begin(); file != files.end(); ++file) {
-    TRY(FileChecker(*file).CheckFile(*file));
-    const bool replaced = std::any_of(
-        file + 1, files.end(), [&](const MappingFile& later) { return later.name == file->name; });
-    if (!replaced) TRY(AddFile(*file, prefix, *table));
-  }
+  for (const MappingFile& file : InForce(std::move(files)))
+    TRY(table->AddFile(file, prefix));
   return std::unique_ptr<VocabularyMapper>(new VocabularyMapper(std::move(table)));
 }
 

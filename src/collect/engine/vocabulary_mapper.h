@@ -36,11 +36,11 @@ class VocabularyMapper final : public SeriesMapper {
   struct Table;
 
   explicit VocabularyMapper(std::unique_ptr<Table> table);
-  static Rule CompileRule(const MappingFile& file, const MappingRule& rule,
-                          std::string_view prefix);
-  static Status AddFile(const MappingFile& file, std::string_view prefix, Table& table);
 
   std::unique_ptr<const Table> table_;
 };
+
+/// The files that count: a later one replaces an earlier one of the same name. In their order.
+std::vector<MappingFile> InForce(std::vector<MappingFile> files);
 
 }  // namespace sonde::collect

@@ -1,5 +1,7 @@
 #include "collect/engine/vocabulary_mapper.h"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -153,6 +155,142 @@ TEST(VocabularyMapper, Summaries) {
               ElementsAre("deepseek_skipped_tokens{quantile=\"0.5\"} summary x 2.000000"));
   EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "x:skipped_count"}}), MetricType::kSummary),
               ElementsAre("deepseek_skipped_tokens_count summary"));
+}
+
+// What an engine without the histogram knows of it.
+TEST(VocabularyMapper, TheSumAloneAndAPartOfAFamily) {
+  MappingRule sum = Rule("nv:queue_us", "deepseek_request_queue_seconds_sum");
+  sum.scale = 1e-6;
+  MappingRule tokens = Rule("tgi:length_sum", "deepseek_prompt_tokens_total");
+  tokens.native_type = MetricType::kHistogram;
+  const auto mapper = Compile({File({sum, tokens})});
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "nv:queue_us"}}), MetricType::kCounter),
+              ElementsAre("deepseek_request_queue_seconds_sum histogram x 0.000001"));
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "tgi:length_sum"}}), MetricType::kHistogram),
+              ElementsAre("deepseek_prompt_tokens_total counter"));
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "tgi:length_sum"}}), MetricType::kCounter),
+              IsEmpty());
+  EXPECT_EQ(mapper->native_names(), 2U);
+}
+
+TEST(VocabularyMapper, ASummaryGivesAHistogramsSumCountAndQuantiles) {
+  MappingRule rule = Rule("smg:ttft", "deepseek_time_to_first_token_seconds");
+  rule.native_type = MetricType::kSummary;
+  MappingRule only = Rule("nv:summary_us", "deepseek_inference_latency_seconds");
+  only.native_type = MetricType::kSummary;
+  only.parts = {FamilyPart::kQuantile};
+  only.scale = 1e-6;
+  const auto mapper = Compile({File({rule, only})});
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "smg:ttft"}, {"quantile", "0.5"}}),
+                  MetricType::kSummary),
+              ElementsAre("deepseek_time_to_first_token_seconds{quantile=\"0.5\"} summary"));
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "smg:ttft_sum"}}), MetricType::kSummary),
+              ElementsAre("deepseek_time_to_first_token_seconds_sum summary"));
+  // Newer versions may have made a histogram of it.
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "smg:ttft_sum"}}), MetricType::kHistogram),
+              IsEmpty());
+  EXPECT_THAT(
+      Map(*mapper, Labels::Of({{"__name__", "nv:summary_us"}, {"quantile", "0.9"}}),
+          MetricType::kSummary),
+      ElementsAre("deepseek_inference_latency_seconds{quantile=\"0.9\"} summary x 0.000001"));
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "nv:summary_us_sum"}}), MetricType::kSummary),
+              IsEmpty());
+}
+
+TEST(VocabularyMapper, WhichValuesAreMeasurementsAndWhatTheyMean) {
+  MappingRule health = Rule("npu:health", "deepseek_accelerator_health");
+  health.values = {{0, 1}, {10, 0}};
+  health.values_otherwise = 0.5;
+  MappingRule power = Rule("npu:power", "deepseek_accelerator_power_watts");
+  power.valid.emplace().max = 1000;
+  power.scale = 2;
+  MappingFile file = File({health, power});
+  file.valid.emplace().invalid = {-1};
+  const auto mapper = Compile({file});
+  const auto value = [&](const char* name, double native) {
+    std::vector<MappedSeries> out;
+    mapper->Map(Labels::Of({{"__name__", name}}), MetricType::kGauge, out);
+    return out.at(0).Value(native);
+  };
+  EXPECT_EQ(value("npu:health", 0), 1);
+  EXPECT_EQ(value("npu:health", 10), 0);
+  EXPECT_EQ(value("npu:health", 7), 0.5);
+  EXPECT_EQ(value("npu:health", -1), std::nullopt);
+  EXPECT_EQ(value("npu:power", 300), 600);
+  EXPECT_EQ(value("npu:power", 1001), std::nullopt);
+  EXPECT_EQ(value("npu:power", -1), -2);  // The rule's own `valid` stands instead of the file's.
+  EXPECT_EQ(value("npu:power", std::nan("")), std::nullopt);
+}
+
+// Counts of a histogram are never "no value".
+TEST(VocabularyMapper, ValidIsNotForCounts) {
+  MappingFile file = File({Rule("e:latency", "deepseek_inference_latency_seconds")});
+  file.valid.emplace().min = 100;
+  const auto mapper = Compile({file});
+  std::vector<MappedSeries> out;
+  mapper->Map(Labels::Of({{"__name__", "e:latency_bucket"}, {"le", "1.0"}}), MetricType::kHistogram,
+              out);
+  ASSERT_EQ(out.size(), 1U);
+  EXPECT_EQ(out[0].Value(5), 5);
+}
+
+TEST(VocabularyMapper, BeginningsOfValues) {
+  MappingRule rule = Rule("r:responses", "deepseek_requests_total");
+  rule.when = {{"route", {"/v1/*"}, false}};
+  rule.labels = {{"code", "code"}};
+  rule.map = {{"code", "outcome", {{"429", "overloaded"}, {"4*", "client_error"}}, "success"}};
+  const auto mapper = Compile({File({rule})});
+  const auto outcome = [&](const char* route, const char* code) {
+    std::vector<MappedSeries> out;
+    mapper->Map(Labels::Of({{"__name__", "r:responses"}, {"route", route}, {"code", code}}),
+                MetricType::kCounter, out);
+    return out.empty() ? std::string("none") : std::string(out[0].labels.Get("outcome"));
+  };
+  EXPECT_EQ(outcome("/v1/completions", "200"), "success");
+  EXPECT_EQ(outcome("/v1/completions", "429"), "overloaded");
+  EXPECT_EQ(outcome("/v1/completions", "404"), "client_error");
+  EXPECT_EQ(outcome("/health", "200"), "none");
+}
+
+TEST(VocabularyMapper, IndexesOfNamesBecomeLabels) {
+  MappingRule rule =
+      Rule("npu_{direction:rx|tx}_{port:0-1}", "deepseek_accelerator_network_bytes_per_second");
+  MappingFile file = File({rule});
+  file.wrappers = {"x_"};
+  const auto mapper = Compile({file});
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "npu_tx_1"}}), MetricType::kGauge),
+              ElementsAre("deepseek_accelerator_network_bytes_per_second{direction=\"tx\", "
+                          "port=\"1\"} gauge"));
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "x_npu_rx_0"}}), MetricType::kGauge),
+              ElementsAre("deepseek_accelerator_network_bytes_per_second{direction=\"rx\", "
+                          "port=\"0\"} gauge"));
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "npu_tx_2"}}), MetricType::kGauge), IsEmpty());
+  EXPECT_EQ(mapper->native_names(), 8U);
+}
+
+TEST(VocabularyMapper, ARuleTakesAwayWhatItsFileSets) {
+  MappingFile file = File({Rule("nv:gpu", "deepseek_accelerator_utilization_ratio")});
+  file.set = {{"source", "engine"}};
+  file.rules[0].set = {{"source", ""}, {"vendor", "nvidia"}};
+  const auto mapper = Compile({file});
+  EXPECT_THAT(Map(*mapper, Labels::Of({{"__name__", "nv:gpu"}}), MetricType::kGauge),
+              ElementsAre("deepseek_accelerator_utilization_ratio{vendor=\"nvidia\"} gauge"));
+}
+
+// More labels than the mapper has room for without an allocation.
+TEST(VocabularyMapper, ManyLabels) {
+  MappingFile file = File({Rule("a:b", "deepseek_requests_running")});
+  file.labels = {{"l50", "model"}};
+  const auto mapper = Compile({file});
+  LabelsBuilder builder;
+  builder.Set("__name__", "a:b");
+  for (int i = 0; i < 200; ++i)
+    builder.Set("l" + std::to_string(i), std::to_string(i));
+  std::vector<MappedSeries> out;
+  mapper->Map(builder.Build(), MetricType::kGauge, out);
+  ASSERT_EQ(out.size(), 1U);
+  builder.Delete("l50").Set("model", "50").Set("__name__", "deepseek_requests_running");
+  EXPECT_EQ(out[0].labels, builder.Build());
 }
 
 TEST(VocabularyMapper, LabelsAreRenamedDroppedAndSet) {
@@ -351,6 +489,21 @@ TEST(VocabularyMapper, MistakesAreNamed) {
   EXPECT_THAT(CompileError(File({rule})), HasSubstr("is set by the type of the metric"));
   rule.labels = {{"a-b", "c"}};
   EXPECT_THAT(CompileError(File({rule})), HasSubstr("are not label names"));
+  rule.labels.clear();
+  rule.parts = {FamilyPart::kBucket};
+  EXPECT_THAT(CompileError(File({rule})), HasSubstr("parts: a metric of this type has no such"));
+  rule.parts.clear();
+  rule.values_otherwise = 1;
+  EXPECT_THAT(CompileError(File({rule})), HasSubstr("values: default alone would replace"));
+  rule.values_otherwise.reset();
+  rule.valid.emplace().min = 2;
+  rule.valid->max = 1;
+  EXPECT_THAT(CompileError(File({rule})), HasSubstr("valid: min is above max"));
+  MappingRule gauge = Rule("a:b", "deepseek_request_queue_seconds");
+  gauge.native_type = MetricType::kGauge;
+  EXPECT_THAT(CompileError(File({gauge})), HasSubstr("a single value is no histogram"));
+  EXPECT_THAT(CompileError(File({Rule("a_{x}", "deepseek_requests_running")})),
+              HasSubstr("{label:0-3} or {label:a|b}"));
   MappingFile nameless = File({});
   nameless.name.clear();
   EXPECT_THAT(CompileError(nameless), HasSubstr("needs a name"));
