@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "app/blind_spot_routes.h"
 #include "app/features.h"
 #include "app/insight_routes.h"
+#include "app/gateway_routes.h"
 #include "app/packs.h"
 #include "app/process.h"
 #include "app/version.h"
@@ -320,22 +322,27 @@ api::ApiContext Server::MakeApiContext() {
       .page = [this](net::HttpRequest& request, net::HttpResponse& response,
                      std::string_view path) { web_ui_->Serve(request, response, path); }};
   context.sonde_routes = MakeSondeRoutes();
-  for (api::SondeRoute& route : BlindSpotRoutes([this] { return blind_spots_.get(); }))
-    context.sonde_routes.push_back(std::move(route));
   if (host_ != nullptr) context.host_page = [this] { return host_->Collect(); };
   return context;
 }
 
 std::vector<api::SondeRoute> Server::MakeSondeRoutes() {
-  return InsightRoutes({.progress =
-                            [this] {
-                              return progress_ == nullptr ? std::vector<insight::EngineProgress>()
-                                                          : progress_->engines();
-                            },
-                        .store = [this]() -> const storage::Queryable& { return *database_; },
-                        .evaluator = [this]() -> const promql::Evaluator& { return *evaluator_; },
-                        .prefix = config()->sonde.vocabulary_prefix,
-                        .clock = clock_});
+  std::vector<api::SondeRoute> all;
+  const auto add = [&](std::vector<api::SondeRoute> routes) {
+    std::ranges::move(routes, std::back_inserter(all));
+  };
+  add(GatewayRoutes([this] { return running_gateway_.load(); }, logger_.With("gateway")));
+  add(BlindSpotRoutes([this] { return blind_spots_.get(); }));
+  add(InsightRoutes({.progress =
+                         [this] {
+                           return progress_ == nullptr ? std::vector<insight::EngineProgress>()
+                                                       : progress_->engines();
+                         },
+                     .store = [this]() -> const storage::Queryable& { return *database_; },
+                     .evaluator = [this]() -> const promql::Evaluator& { return *evaluator_; },
+                     .prefix = config()->sonde.vocabulary_prefix,
+                     .clock = clock_}));
+  return all;
 }
 
 api::StatusSources Server::MakeStatusSources() {
@@ -446,6 +453,7 @@ Status Server::StartSources(const config::Config& config) {
   if (options_.gateway) {
     gateway_ = TRY(gateway::Gateway::Create(loops_, gateway_options, clock_, logger_, registry_));
     TRY(gateway_->Start());
+    running_gateway_.store(gateway_.get());
   }
   EngineWiring::Options wiring;
   wiring.finder = config.sonde.engines;

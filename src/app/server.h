@@ -112,6 +112,7 @@ class Server {
   std::unique_ptr<discovery::Discoverer> discoverer_;
   std::unique_ptr<collect::HostCollector> host_;
   std::unique_ptr<gateway::Gateway> gateway_;
+  std::atomic<gateway::Gateway*> running_gateway_{nullptr};  // For the API, which is there before.
   std::unique_ptr<EngineWiring> engines_;
   std::unique_ptr<insight::ProgressWatch> progress_;
   std::unique_ptr<ProbeWiring> probes_;

@@ -316,6 +316,81 @@ sonde:
             std::string::npos);
 }
 
+TEST_F(ConfigTest, GatewayTenants) {
+  Write(env_, "/etc/sonde/keys", "# who key\nteam-a sk-secret-of-a\n");
+  const auto config = Load(R"(
+sonde:
+  gateway:
+    balance: {policy: prefix_affinity, min_load: 8}
+    model_balance: [{model: m, policy: session_affinity, max_load_factor: 2}]
+    session_header: X-Chat
+    prefix_cache: {block_size: 512B, max_blocks: 32, entries: 1000}
+    health: {failures: 3, ejection: 2s, max_ejection: 10s, slow_start: 0s}
+    retry: {max: 1, statuses: [429, 503], broken: true, budget: 0.1}
+    access:
+      keys_file: keys
+      require_key: true
+      tenant_header: X-Tenant
+      default_limits: {requests_per_minute: 60}
+      tenants: [{name: team-a, tokens_per_minute: 1e6, concurrent_requests: 4}]
+      max_tenants: 7
+    upstreams: [{url: "http://h", health_path: /ping}]
+)");
+  const gateway::GatewayOptions& gateway = config->sonde.gateway;
+  EXPECT_EQ(gateway.balance.policy, gateway::BalancePolicy::kPrefixAffinity);
+  EXPECT_EQ(gateway.balance.min_load, 8U);
+  ASSERT_EQ(gateway.model_balance.size(), 1U);
+  EXPECT_EQ(gateway.model_balance[0].model, "m");
+  EXPECT_EQ(gateway.model_balance[0].balance.policy, gateway::BalancePolicy::kSessionAffinity);
+  EXPECT_EQ(gateway.model_balance[0].balance.max_load_factor, 2);
+  EXPECT_EQ(gateway.session_header, "X-Chat");
+  EXPECT_EQ(gateway.prefix_block_bytes, 512U);
+  EXPECT_EQ(gateway.prefix_blocks, 32U);
+  EXPECT_EQ(gateway.prefix_entries, 1000U);
+  EXPECT_EQ(gateway.health.failures, 3U);
+  EXPECT_EQ(gateway.health.ejection, Duration(2'000));
+  EXPECT_EQ(gateway.health.max_ejection, Duration(10'000));
+  EXPECT_EQ(gateway.health.slow_start, Duration(0));
+  EXPECT_EQ(gateway.retry.max, 1U);
+  EXPECT_EQ(gateway.retry.statuses, (std::vector<int>{429, 503}));
+  EXPECT_TRUE(gateway.retry.broken);
+  EXPECT_EQ(gateway.retry.budget, 0.1);
+  ASSERT_EQ(gateway.access.keys.size(), 1U);
+  EXPECT_EQ(gateway.access.keys[0].tenant, "team-a");
+  EXPECT_TRUE(gateway.access.require_key);
+  EXPECT_EQ(gateway.access.tenant_header, "X-Tenant");
+  EXPECT_EQ(gateway.access.default_limits.requests_per_minute, 60);
+  ASSERT_EQ(gateway.access.tenants.size(), 1U);
+  EXPECT_EQ(gateway.access.tenants[0].limits.tokens_per_minute, 1e6);
+  EXPECT_EQ(gateway.access.tenants[0].limits.concurrent_requests, 4U);
+  EXPECT_EQ(gateway.access.max_tenants, 7U);
+  EXPECT_EQ(gateway.upstreams[0].health_path, "/ping");
+  EXPECT_EQ(config->yaml.find("sk-secret"), std::string::npos);
+
+  const auto error = [&](const std::string& inside) {
+    return ErrorOf("sonde: {gateway: {" + inside + "}}");
+  };
+  Write(env_, "/etc/sonde/keys", "team-a\n");
+  EXPECT_NE(error("access: {keys_file: keys}").find("keys: line 1: expected a tenant and a key"),
+            std::string::npos);
+  EXPECT_NE(error("access: {keys_file: none}").find("keys_file /etc/sonde/none: "),
+            std::string::npos);
+  EXPECT_NE(error("access: {require_key: true}").find("needs a keys_file or a tenant_header"),
+            std::string::npos);
+  EXPECT_NE(error("access: {tenant_header: X, tenants: [{name: 'a b'}]}").find("tenant's name"),
+            std::string::npos);
+  EXPECT_NE(error("access: {tenant_header: X, tenants: [{name: a}, {name: a}]}").find("twice"),
+            std::string::npos);
+  EXPECT_NE(error("balance: {policy: best}").find("policy must be least_tokens"),
+            std::string::npos);
+  EXPECT_NE(error("balance: {max_load_factor: 0.9}").find("at least 1"), std::string::npos);
+  EXPECT_NE(error("model_balance: [{policy: random}]").find("needs a model"), std::string::npos);
+  EXPECT_NE(error("retry: {statuses: [200]}").find("statuses may be"), std::string::npos);
+  EXPECT_NE(error("health: {ejection: 2m}").find("must not be shorter"), std::string::npos);
+  EXPECT_NE(error("upstreams: [{url: 'http://h', health_path: x}]").find("must begin with /"),
+            std::string::npos);
+}
+
 /// The defaults of the tables are those of the structs: a file that says nothing changes nothing.
 TEST_F(ConfigTest, DefaultsAreTheModulesOwn) {
   const auto config = Load("");
@@ -332,6 +407,14 @@ TEST_F(ConfigTest, DefaultsAreTheModulesOwn) {
   EXPECT_EQ(config->sonde.gateway.max_connections, gateway.max_connections);
   EXPECT_EQ(config->sonde.gateway.probe_interval, gateway.probe_interval);
   EXPECT_EQ(config->sonde.gateway.probe_timeout, gateway.probe_timeout);
+  EXPECT_EQ(config->sonde.gateway.balance, gateway.balance);
+  EXPECT_EQ(config->sonde.gateway.session_header, gateway.session_header);
+  EXPECT_EQ(config->sonde.gateway.prefix_block_bytes, gateway.prefix_block_bytes);
+  EXPECT_EQ(config->sonde.gateway.prefix_blocks, gateway.prefix_blocks);
+  EXPECT_EQ(config->sonde.gateway.prefix_entries, gateway.prefix_entries);
+  EXPECT_EQ(config->sonde.gateway.health, gateway.health);
+  EXPECT_EQ(config->sonde.gateway.retry, gateway.retry);
+  EXPECT_EQ(config->sonde.gateway.access, gateway.access);
   const collect::HostOptions host;
   EXPECT_EQ(config->sonde.host_collector.procfs, host.procfs);
   EXPECT_EQ(config->sonde.host_collector.udev, host.udev);

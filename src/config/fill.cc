@@ -134,72 +134,20 @@ std::string ExpandVariables(std::string_view text,
   return out;
 }
 
-constexpr std::uint64_t kMaxCredentialBytes = 1U << 20;
-
-gateway::UpstreamOptions FillUpstream(const BlockView& view, const FillContext& context, Env& env,
-                                      Diagnostics& diagnostics) {
-  gateway::UpstreamOptions out;
-  out.name = view.Text("name");
-  out.url = view.Text("url");
-  out.models = view.Strings("models");
-  out.weight = view.Float("weight");
-  if (view.Has("authorization")) {
-    const BlockView authorization = view.Child("authorization");
-    std::string credentials = authorization.Text("credentials");
-    const std::string file = context.Resolve(authorization.Text("credentials_file"));
-    if (!file.empty()) {
-      auto text = env.ReadFile(file, kMaxCredentialBytes);
-      if (text) {
-        credentials = TrimSpace(*text);
-      } else {
-        diagnostics.Fail(authorization.MarkOf("credentials_file"),
-                         fmt::format("credentials_file: {}", text.error().message()));
-      }
-    }
-    const std::string type = authorization.Text("type");
-    out.authorization = fmt::format("{} {}", type.empty() ? "Bearer" : type, credentials);
-  }
-  if (view.Has("tls_config")) out.tls = FillTls(view.Child("tls_config"), context);
-  out.proxy_url = view.Text("proxy_url");
-  return out;
-}
-
-gateway::GatewayOptions FillGateway(const BlockView& view, const FillContext& context, Env& env,
-                                    Diagnostics& diagnostics) {
-  constexpr std::uint64_t kMaxCount = 1U << 30;
-  gateway::GatewayOptions out;
-  out.listen_address = view.Text("listen_address");
-  if (view.Has("tls_server_config")) {
-    const BlockView tls = view.Child("tls_server_config");
-    out.tls.emplace();
-    out.tls->certificate_file = context.Resolve(tls.Text("cert_file"));
-    out.tls->key_file = context.Resolve(tls.Text("key_file"));
-    const std::string type = tls.Text("client_auth_type");
-    if (type != "NoClientCert")
-      out.tls->client_ca_file = context.Resolve(tls.Text("client_ca_file"));
-    out.tls->require_client_certificate = type == "RequireAndVerifyClientCert";
-    out.tls->min_version = tls.Text("min_version");
-    out.tls->max_version = tls.Text("max_version");
-  }
-  for (const BlockView& upstream : view.Children("upstreams")) {
-    out.upstreams.push_back(FillUpstream(upstream, context, env, diagnostics));
-  }
-  out.max_models = static_cast<std::uint32_t>(std::min(view.Uint("max_models"), kMaxCount));
-  out.connect_timeout = view.Time("connect_timeout");
-  out.response_timeout = view.Time("response_timeout");
-  out.idle_timeout = view.Time("idle_timeout");
-  out.write_timeout = view.Time("write_timeout");
-  out.upstream_keep_alive = view.Time("upstream_keep_alive");
-  out.max_body_bytes = static_cast<std::uint64_t>(view.Size("max_body_size"));
-  out.max_routing_bytes = static_cast<std::uint64_t>(view.Size("max_routing_size"));
-  out.max_connections =
-      static_cast<std::uint32_t>(std::min(view.Uint("max_connections"), kMaxCount));
-  out.probe_interval = view.Time("probe_interval");
-  out.probe_timeout = view.Time("probe_timeout");
-  return out;
-}
-
 }  // namespace
+
+net::TlsClientOptions FillTls(const BlockView& view, const FillContext& context) {
+  net::TlsClientOptions tls;
+  tls.ca_file = context.Resolve(view.Text("ca_file"));
+  tls.ca_pem = view.Text("ca");
+  tls.certificate_file = context.Resolve(view.Text("cert_file"));
+  tls.key_file = context.Resolve(view.Text("key_file"));
+  tls.server_name = view.Text("server_name");
+  tls.insecure_skip_verify = view.Bool("insecure_skip_verify");
+  tls.min_version = view.Text("min_version");
+  tls.max_version = view.Text("max_version");
+  return tls;
+}
 
 std::string FillContext::Resolve(const std::string& path) const {
   if (path.empty() || directory.empty() || path.front() == '/') return path;

@@ -40,6 +40,9 @@ SondeOptions FillSonde(const BlockView& view, Duration global_interval, const Fi
 
 /// `sonde.probes`; credentials in files are not read here. schema_probes.cc
 collect::ProbeOptions FillProbes(const BlockView& view, const FillContext& context);
+/// The same for `sonde.gateway` alone; its key file is read here, too.
+gateway::GatewayOptions FillGateway(const BlockView& view, const FillContext& context, Env& env,
+                                    Diagnostics& diagnostics);
 
 /// Writes what a scrape block inherits (intervals, limits, protocols) into it, so that it shows in
 /// the text.

@@ -22,6 +22,8 @@ extern const Block kRemoteReadBlock;
 extern const Block kSondeBlock;     ///< schema_sonde.cc
 extern const Block kProgressBlock;  ///< schema_insight.cc
 extern const Block kProbesBlock;    ///< schema_probes.cc
+extern const Block kSondeBlock;    ///< schema_sonde.cc
+extern const Block kGatewayBlock;  ///< schema_gateway.cc
 
 /// Checks the keys of kHttpClientBlock in a view whose block inlines it.
 void CheckHttpClient(const BlockView& view, Diagnostics& diagnostics);

@@ -1,5 +1,3 @@
-#include <set>
-
 #include <fmt/format.h>
 
 #include "base/quote.h"
@@ -15,100 +13,6 @@ namespace sonde::config {
 namespace {
 
 using enum FieldType;
-
-constexpr Field kUpstreamFields[] = {
-    {"name", kString},
-    {"url", kString, nullptr, kAlways},
-    {"models", kStrings},
-    {"weight", kFloat, "1"},
-    {"authorization", kBlock, nullptr, kNone, &kAuthorizationBlock},
-    {"tls_config", kBlock, nullptr, kNone, &kTlsBlock},
-    {"proxy_url", kUrl},
-};
-void CheckUpstream(const BlockView& view, Diagnostics& diagnostics) {
-  CheckHttpUrl(view, "url", diagnostics);
-  const double weight = view.Float("weight");
-  if (!(weight > 0 && weight <= 1e6)) {
-    diagnostics.Fail(view.MarkOf("weight"), "weight must be larger than 0 and at most 1000000");
-  }
-  if (MoreThanOne(view.Child("authorization"), {"credentials", "credentials_file"})) {
-    diagnostics.Fail(
-        view.MarkOf("authorization"),
-        "at most one of authorization credentials & credentials_file must be configured");
-  }
-}
-constexpr Block kUpstreamBlock = {"gateway_upstream", "sonde.upstream", kUpstreamFields,
-                                  CheckUpstream};
-
-constexpr Field kTlsServerFields[] = {
-    {"cert_file", kString, nullptr, kFile},      {"key_file", kString, nullptr, kFile},
-    {"client_ca_file", kString, nullptr, kFile}, {"client_auth_type", kString, "NoClientCert"},
-    {"min_version", kString, "TLS12"},           {"max_version", kString},
-};
-void CheckTlsServer(const BlockView& view, Diagnostics& diagnostics) {
-  Require(view, "cert_file", "tls_server_config needs a cert_file", diagnostics);
-  Require(view, "key_file", "tls_server_config needs a key_file", diagnostics);
-  const std::string type = view.Text("client_auth_type");
-  if (!IsOneOf(type, {"NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"})) {
-    diagnostics.Fail(
-        view.MarkOf("client_auth_type"),
-        fmt::format("client_auth_type must be NoClientCert, VerifyClientCertIfGiven or "
-                    "RequireAndVerifyClientCert, got {}",
-                    QuoteGo(type)));
-  }
-  if (type != "NoClientCert") {
-    Require(view, "client_ca_file", "client_auth_type needs a client_ca_file", diagnostics);
-  }
-  for (const char* key : {"min_version", "max_version"}) {
-    if (!IsOneOf(view.Text(key), {"", "TLS10", "TLS11", "TLS12", "TLS13"})) {
-      diagnostics.Fail(view.MarkOf(key), fmt::format("unknown TLS version: {}", view.Text(key)));
-    }
-  }
-}
-constexpr Block kTlsServerBlock = {"tls_server_config", "sonde.tls_server_config", kTlsServerFields,
-                                   CheckTlsServer};
-
-constexpr Field kGatewayFields[] = {
-    {"listen_address", kString, "127.0.0.1:9798"},
-    {"tls_server_config", kBlock, nullptr, kNone, &kTlsServerBlock},
-    {"upstreams", kBlocks, nullptr, kNone, &kUpstreamBlock, "empty or null section in upstreams"},
-    {"max_models", kUint, "100"},
-    {"connect_timeout", kDuration, "5s"},
-    {"response_timeout", kDuration, "15m"},
-    {"idle_timeout", kDuration, "11m"},
-    {"write_timeout", kDuration, "1m"},
-    {"upstream_keep_alive", kDuration, "4s"},
-    {"max_body_size", kSize, "256MiB"},
-    {"max_routing_size", kSize, "16MiB"},
-    {"max_connections", kUint, "16384"},
-    {"probe_interval", kDuration, "5s"},
-    {"probe_timeout", kDuration, "5s"},
-};
-void CheckGateway(const BlockView& view, Diagnostics& diagnostics) {
-  std::set<std::string> names;
-  for (const BlockView& upstream : view.Children("upstreams")) {
-    std::string name = upstream.Text("name");
-    if (name.empty()) {
-      const auto url = ParseGoUrl(upstream.Text("url"));
-      if (url) name = url->host;
-    }
-    if (!name.empty() && !names.insert(name).second) {
-      diagnostics.Fail(upstream.MarkOf("name"),
-                       fmt::format("two upstreams are called {}", QuoteGo(name)));
-    }
-  }
-  for (const char* key : {"max_body_size", "max_routing_size"}) {
-    if (view.Size(key) <= 0)
-      diagnostics.Fail(view.MarkOf(key), fmt::format("{} must be larger than 0", key));
-  }
-  for (const char* key : {"connect_timeout", "response_timeout", "idle_timeout", "write_timeout",
-                          "probe_interval", "probe_timeout"}) {
-    if (view.Time(key) <= Duration(0)) {
-      diagnostics.Fail(view.MarkOf(key), fmt::format("{} must be longer than 0", key));
-    }
-  }
-}
-constexpr Block kGatewayBlock = {"gateway", "sonde.gateway", kGatewayFields, CheckGateway};
 
 constexpr Field kEnginesFields[] = {
     {"autodetect", kBool, "true", kAlways}, {"targets", kStrings},

@@ -1,6 +1,7 @@
 #include "gateway/gateway.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -33,6 +34,8 @@ class SettingsHolder {
   std::shared_ptr<const Settings> settings_ GUARDED_BY(mutex_);
 };
 
+constexpr Duration kMaxTtl{10LL * 365 * 86'400'000};
+
 /// What the server needs to know; the rest is per request.
 Result<net::HttpServerOptions> ServerOptions(const GatewayOptions& options) {
   net::HttpServerOptions server;
@@ -53,10 +56,14 @@ struct Gateway::Impl {
         logger(parent_logger.With("gateway")),
         registry(metric_registry),
         listen_address(options.listen_address),
+        serves_tls(options.tls.has_value()),
         metrics(metric_registry, options.vocabulary_prefix, options.max_models),
-        proxy([holder = holder] { return holder->Get(); }, metrics, system_clock, logger) {}
+        proxy([holder = holder] { return holder->Get(); }, metrics, metric_registry, system_clock,
+              logger) {}
 
-  Result<std::shared_ptr<const Settings>> MakeSettings(const GatewayOptions& options);
+  Result<std::shared_ptr<const Settings>> MakeSettings(const GatewayOptions& options)
+      REQUIRES(mutex);
+  std::shared_ptr<Upstream> Find(std::string_view name) const;
   void UpdateProbers() REQUIRES(mutex);
 
   struct Prober {
@@ -70,6 +77,7 @@ struct Gateway::Impl {
   const Logger logger;
   instrument::Registry& registry;
   const std::string listen_address;
+  const bool serves_tls;
   const std::shared_ptr<SettingsHolder> holder = std::make_shared<SettingsHolder>();
   GatewayMetrics metrics;
   Proxy proxy;
@@ -80,6 +88,12 @@ struct Gateway::Impl {
   bool stopped GUARDED_BY(mutex) = false;
   std::vector<Prober> probers GUARDED_BY(mutex);
   std::vector<net::FiberHandle> retired GUARDED_BY(mutex);  // Cancelled, and perhaps not done yet.
+  struct Override {
+    double weight;
+    std::int64_t until;
+  };
+  // By the upstream's name, so that one that leaves and comes back still has it.
+  std::map<std::string, Override, std::less<>> overrides GUARDED_BY(mutex);
 };
 
 Result<std::shared_ptr<const Settings>> Gateway::Impl::MakeSettings(const GatewayOptions& options) {
@@ -94,11 +108,13 @@ Result<std::shared_ptr<const Settings>> Gateway::Impl::MakeSettings(const Gatewa
                              current->options.connect_timeout == options.connect_timeout &&
                              current->options.response_timeout == options.response_timeout &&
                              current->options.idle_timeout == options.idle_timeout &&
+                             current->options.health == options.health &&
                              current->options.upstream_keep_alive == options.upstream_keep_alive;
     if (same_limits) {
       const auto& old = current->upstreams;
-      const auto it =
-          std::ranges::find_if(old, [&](const auto& u) { return u->options() == wanted; });
+      const auto it = std::ranges::find_if(old, [&](const auto& u) {
+        return u->options() == wanted && u->tls_files == TlsFilesState(wanted.tls);
+      });
       if (it != old.end()) upstream = *it;
     }
     if (upstream == nullptr) upstream = TRY(Upstream::Create(wanted, options, registry));
@@ -106,9 +122,21 @@ Result<std::shared_ptr<const Settings>> Gateway::Impl::MakeSettings(const Gatewa
       return Error(ErrorKind::kInvalid,
                    "gateway: two upstreams are called " + QuoteGo(upstream->name()));
     }
+    if (const auto own = overrides.find(upstream->name()); own != overrides.end()) {
+      upstream->OverrideWeight(own->second.weight, own->second.until);
+    }
     settings->upstreams.push_back(std::move(upstream));
   }
+  settings->keys = KeyTable(options.access.keys);
+  settings->options.access.keys.clear();  // They are in the table.
   return std::shared_ptr<const Settings>(std::move(settings));
+}
+
+std::shared_ptr<Upstream> Gateway::Impl::Find(std::string_view name) const {
+  for (const auto& upstream : holder->Get()->upstreams) {
+    if (upstream->name() == name) return upstream;
+  }
+  return nullptr;
 }
 
 void Gateway::Impl::UpdateProbers() {
@@ -152,7 +180,11 @@ Result<std::unique_ptr<Gateway>> Gateway::Create(net::LoopGroup& loops,
   TRY(net::ListenAddress::Parse(options.listen_address));
   auto server_options = TRY(ServerOptions(options));
   auto impl = std::make_unique<Impl>(loops, options, clock, logger, registry);
-  impl->holder->Set(TRY(impl->MakeSettings(options)));
+  {
+    MutexLock lock(impl->mutex);
+    impl->holder->Set(TRY(impl->MakeSettings(options)));
+  }
+  impl->proxy.Configure(options);
   impl->server = std::make_unique<net::HttpServer>(
       loops, std::move(server_options),
       [proxy = &impl->proxy](net::Fiber& fiber, net::HttpRequest& request,
@@ -160,16 +192,35 @@ Result<std::unique_ptr<Gateway>> Gateway::Create(net::LoopGroup& loops,
         proxy->Handle(fiber, request, response);
       },
       impl->logger, registry, "gateway");
-  registry.AddCollector(options.vocabulary_prefix + "upstream_up", "1 while the upstream answers.",
-                        instrument::FamilyType::kGauge,
-                        [holder = impl->holder](std::vector<instrument::Point>& points) {
-                          for (const auto& upstream : holder->Get()->upstreams) {
-                            instrument::Point point;
-                            point.labels = {{"source", "gateway"}, {"instance", upstream->name()}};
-                            point.value = upstream->health.up() ? 1 : 0;
-                            points.push_back(std::move(point));
-                          }
-                        });
+  const auto per_upstream = [&](const std::string& name, std::string_view help, auto value) {
+    registry.AddCollector(
+        name, help, instrument::FamilyType::kGauge,
+        [holder = impl->holder, value](std::vector<instrument::Point>& points) {
+          for (const auto& upstream : holder->Get()->upstreams) {
+            instrument::Point point;
+            point.labels = {{"source", "gateway"}, {"instance", upstream->name()}};
+            point.value = value(*upstream);
+            points.push_back(std::move(point));
+          }
+        });
+  };
+  per_upstream(options.vocabulary_prefix + "upstream_up", "1 while the upstream answers.",
+               [](const Upstream& upstream) { return upstream.health.up() ? 1.0 : 0.0; });
+  per_upstream("sonde_gateway_upstream_ejected", "1 while the upstream gets no requests.",
+               [](const Upstream& upstream) { return upstream.health.ejected() ? 1.0 : 0.0; });
+  per_upstream("sonde_gateway_upstream_weight",
+               "The upstream's share of the requests; less than its weight while it returns.",
+               [&clock](const Upstream& upstream) {
+                 const std::int64_t now = clock.MonotonicNanos();
+                 return upstream.weight(now) * upstream.health.Share(now);
+               });
+  per_upstream(
+      "sonde_gateway_upstream_running", "Requests that the upstream is answering.",
+      [](const Upstream& upstream) { return static_cast<double>(upstream.outstanding()); });
+  per_upstream(
+      "sonde_gateway_upstream_outstanding_tokens",
+      "Tokens that are expected of its running requests yet; an estimate.",
+      [](const Upstream& upstream) { return static_cast<double>(upstream.outstanding_tokens()); });
   return std::unique_ptr<Gateway>(new Gateway(std::move(impl)));
 }
 
@@ -190,13 +241,23 @@ std::uint16_t Gateway::port() const {
 
 Status Gateway::Reload(const GatewayOptions& options) {
   MutexLock lock(impl_->mutex);
-  impl_->holder->Set(TRY(impl_->MakeSettings(options)));
+  std::shared_ptr<const net::TlsContext> tls;
+  if (impl_->serves_tls && options.tls) tls = TRY(net::TlsContext::Server(*options.tls));
+  auto settings = TRY(impl_->MakeSettings(options));
+  impl_->proxy.Configure(options);
+  impl_->holder->Set(std::move(settings));
+  if (tls != nullptr) impl_->server->SetTls(std::move(tls));
+  if (impl_->serves_tls != options.tls.has_value()) {
+    impl_->logger.Warn("this change needs a restart",
+                       {{"section", "sonde.gateway.tls_server_config"}});
+  }
   if (impl_->running && !impl_->stopped) impl_->UpdateProbers();
   return OkStatus();
 }
 
 std::vector<UpstreamStatus> Gateway::Upstreams() const {
   std::vector<UpstreamStatus> all;
+  const std::int64_t now = impl_->clock.MonotonicNanos();
   for (const auto& upstream : impl_->holder->Get()->upstreams) {
     UpstreamStatus status;
     status.name = upstream->name();
@@ -204,11 +265,53 @@ std::vector<UpstreamStatus> Gateway::Upstreams() const {
     status.up = upstream->health.up();
     status.ejected = upstream->health.ejected();
     status.outstanding = upstream->outstanding();
+    status.outstanding_tokens = upstream->outstanding_tokens();
+    status.configured_weight = upstream->options().weight;
+    status.weight = upstream->weight(now);
+    status.overridden = upstream->weight_overridden(now);
+    status.share = upstream->health.Share(now);
+    if (const std::int64_t until = upstream->weight_override_until();
+        status.overridden && until != Upstream::kForEver) {
+      status.override_left = Duration((until - now) / 1'000'000);
+    }
     status.models = upstream->models()->ids;
     status.last_error = upstream->health.last_error();
     all.push_back(std::move(status));
   }
   return all;
+}
+
+Status Gateway::SetWeight(std::string_view upstream, double weight, std::optional<Duration> ttl) {
+  if (!(weight >= 0 && weight <= kMaxWeight)) {
+    return Error(ErrorKind::kInvalid, "weight must be from 0 to 1000000");
+  }
+  if (ttl && (*ttl <= Duration(0) || *ttl > kMaxTtl)) {
+    return Error(ErrorKind::kInvalid, "ttl must be longer than 0 and at most 10 years");
+  }
+  MutexLock lock(impl_->mutex);
+  const auto found = impl_->Find(upstream);
+  if (found == nullptr) {
+    return Error(ErrorKind::kNotFound, "the gateway has no upstream " + QuoteGo(upstream));
+  }
+  const std::int64_t now = impl_->clock.MonotonicNanos();
+  const std::int64_t until = ttl ? now + ttl->count() * 1'000'000 : Upstream::kForEver;
+  std::erase_if(impl_->overrides, [&](const auto& pair) { return pair.second.until <= now; });
+  impl_->overrides[std::string(upstream)] = {weight, until};
+  found->OverrideWeight(weight, until);
+  return OkStatus();
+}
+
+Status Gateway::ClearWeight(std::string_view upstream) {
+  MutexLock lock(impl_->mutex);
+  const auto found = impl_->Find(upstream);
+  if (found == nullptr) {
+    return Error(ErrorKind::kNotFound, "the gateway has no upstream " + QuoteGo(upstream));
+  }
+  if (const auto it = impl_->overrides.find(upstream); it != impl_->overrides.end()) {
+    impl_->overrides.erase(it);
+  }
+  found->ClearWeight();
+  return OkStatus();
 }
 
 void Gateway::Stop(Duration grace) {

@@ -333,6 +333,58 @@ TEST_F(GatewayTest, ReloadsUnderLoad) {
   EXPECT_EQ(Metric("requests_total", {{"outcome", "success"}}), 300) << "not one is lost";
 }
 
+TEST_F(GatewayTest, ManyStreamsOutliveManyReloads) {
+  const auto streams = [&](FakeEngine& engine) {
+    engine.set_script(
+        [&](net::Fiber& fiber, net::HttpRequest& request, net::HttpResponse& response) {
+          if (!request.ReadBody(1 << 20)) return;
+          response.headers().Set("Content-Type", "text/event-stream");
+          if (!response.Start(200)) return;
+          while (!flag_) {
+            if (!response.Write(Chunk("a")) || !fiber.Sleep(Duration(2))) return;
+          }
+          if (response.Write(Chunk("z") + kDoneEvent)) static_cast<void>(response.Finish().ok());
+        });
+  };
+  streams(AddEngine());
+  streams(AddEngine());
+  Start();
+  std::vector<net::RawSocket> clients;
+  for (int i = 0; i < 40; ++i) {
+    clients.push_back(Connect());
+    clients.back().Send(Post(kChat, R"({"model":"m","stream":true})"));
+    ASSERT_THAT(clients.back().ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200 "));
+  }
+  for (int i = 0; i < 50; ++i) {
+    GatewayOptions options = Options();
+    switch (i % 5) {
+      case 0:
+        options.upstreams.erase(options.upstreams.begin());
+        break;
+      case 1:
+        options.idle_timeout += Duration(1 + i);  // Every upstream begins anew.
+        break;
+      case 2:
+        options.upstreams[1].weight = 1 + i;
+        break;
+      case 3:
+        options.access.tenant_header = "X-Tenant";
+        options.access.default_limits.requests_per_minute = 1;
+        break;
+      default:
+        options.balance.policy = BalancePolicy::kPrefixAffinity;
+    }
+    ASSERT_TRUE(gateway_->Reload(options));
+  }
+  flag_ = true;
+  for (net::RawSocket& client : clients) {
+    const std::string body = Unchunk(client.ReadToEnd());
+    EXPECT_TRUE(body.ends_with(Chunk("z") + kDoneEvent)) << body;
+  }
+  ASSERT_TRUE(Counted(40));
+  EXPECT_EQ(Metric("requests_total", {{"outcome", "success"}}), 40);
+}
+
 TEST_F(GatewayTest, ModelListsAreRead) {
   FakeEngine& engine = AddEngine({"m2", "m1"});
   Start();

@@ -5,13 +5,20 @@
 namespace sonde::gateway {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr int kMaxDoublings = 6;  // 1 s … 64 s, cut to 60 s.
+constexpr int kMaxDoublings = 20;
+constexpr double kLeastShare = 0.1;
+
+std::int64_t Nanos(Duration duration) {
+  return duration.count() * 1'000'000;
+}
 
 }  // namespace
 
 void Health::Eject(std::int64_t now) {
-  const std::int64_t pause = std::min(kSecond << std::min(ejections_, kMaxDoublings), 60 * kSecond);
+  const auto factor = static_cast<double>(1U << std::min(ejections_, kMaxDoublings));
+  const auto pause =
+      static_cast<std::int64_t>(std::min(static_cast<double>(Nanos(options_.ejection)) * factor,
+                                         static_cast<double>(Nanos(options_.max_ejection))));
   ++ejections_;
   streak_ = 0;
   ejected_until_ = now + pause;
@@ -24,7 +31,18 @@ void Health::Clear(std::int64_t now) {
   streak_ = 0;
   last_error_.clear();
   up_.store(true, std::memory_order_relaxed);
-  ejected_.store(false, std::memory_order_relaxed);
+  if (ejected_.exchange(false, std::memory_order_relaxed)) {
+    returned_.store(now, std::memory_order_relaxed);
+  }
+}
+
+double Health::Share(std::int64_t now) const {
+  const std::int64_t returned = returned_.load(std::memory_order_relaxed);
+  const std::int64_t window = Nanos(options_.slow_start);
+  if (returned == kNeverReturned || window <= 0 || now - returned >= window) return 1;
+  const double passed =
+      static_cast<double>(std::max<std::int64_t>(now - returned, 0)) / static_cast<double>(window);
+  return kLeastShare + (1 - kLeastShare) * passed;
 }
 
 void Health::Unreachable(std::int64_t now, std::string_view why) {
@@ -43,7 +61,7 @@ void Health::Failed(std::int64_t now, std::string_view why) {
   last_contact_ = now;
   last_error_ = why;
   if (ejected_.load(std::memory_order_relaxed)) return;
-  if (++streak_ >= kMaxStreak) Eject(now);
+  if (++streak_ >= options_.failures) Eject(now);
 }
 
 void Health::ProbeFailed(std::int64_t now, std::string_view why) {

@@ -6,18 +6,19 @@
 #include <string_view>
 
 #include "base/mutex.h"
+#include "gateway/options.h"
 
 namespace sonde::gateway {
 
 /// Whether an upstream answers, and whether it should get requests; by what requests and probes
 /// met. Thread-safe; times are nanoseconds and are passed in.
 ///
-/// Refusing a connection, or kMaxStreak failures in a row, ejects it for a second; twice as long
-/// each time that it happens again before a request has gone well, up to a minute. Then a probe
-/// decides.
+/// Refusing a connection, or some failures in a row, ejects it for a second; twice as long each
+/// time that it happens again before a request has gone well, up to a minute. Then a probe decides,
+/// and it returns slowly. The numbers are HealthOptions.
 class Health {
  public:
-  static constexpr int kMaxStreak = 5;
+  explicit Health(const HealthOptions& options = {}) : options_(options) {}
 
   /// Nobody took the connection.
   void Unreachable(std::int64_t now, std::string_view why) EXCLUDES(mutex_);
@@ -31,23 +32,29 @@ class Health {
   bool up() const { return up_.load(std::memory_order_relaxed); }
   bool ejected() const { return ejected_.load(std::memory_order_relaxed); }
   std::string last_error() const EXCLUDES(mutex_);
+  /// Of its weight, how much counts: less than 1 for a while after an ejection, never below 0.1.
+  double Share(std::int64_t now) const;
   /// Not ejected: an `interval` (nanoseconds) after the last contact; ejected: when its time is
   /// over.
   bool ProbeIsDue(std::int64_t now, std::int64_t interval) const EXCLUDES(mutex_);
 
  private:
+  static constexpr std::int64_t kNeverReturned = INT64_MIN;
+
   void Eject(std::int64_t now) REQUIRES(mutex_);
   void Clear(std::int64_t now) REQUIRES(mutex_);
 
+  const HealthOptions options_;
   std::atomic<bool> up_{false};
   std::atomic<bool> ejected_{false};
+  std::atomic<std::int64_t> returned_{kNeverReturned};
   mutable Mutex mutex_;
   std::string last_error_ GUARDED_BY(mutex_);
   bool contacted_ GUARDED_BY(mutex_) = false;
   std::int64_t last_contact_ GUARDED_BY(mutex_) = 0;
   std::int64_t ejected_until_ GUARDED_BY(mutex_) = 0;
-  int streak_ GUARDED_BY(mutex_) = 0;     // Failures in a row.
-  int ejections_ GUARDED_BY(mutex_) = 0;  // Since a request last went well.
+  std::uint32_t streak_ GUARDED_BY(mutex_) = 0;  // Failures in a row.
+  int ejections_ GUARDED_BY(mutex_) = 0;         // Since a request last went well.
 };
 
 }  // namespace sonde::gateway

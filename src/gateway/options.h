@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -22,11 +23,105 @@ struct UpstreamOptions {
   std::vector<std::string> models = {};
   double weight = 1;  ///< Its share of the load, relative to others with the same model.
   std::string authorization =
-      {};  ///< "Bearer sk-…": sent with probes, and where the client sends none of its own.
+      {};  ///< "Bearer sk-…": sent with probes, in place of a gateway key that the client sent, and
+           ///< where the client sends none of its own.
   std::optional<net::TlsClientOptions> tls = {};  ///< Nothing: the system's roots.
   std::string proxy_url = {};
+  std::string health_path = {};  ///< What probes ask for; empty: /health, else /v1/models.
 
   bool operator==(const UpstreamOptions&) const = default;
+};
+
+/// How an upstream is chosen among those that can serve a request.
+enum class BalancePolicy : unsigned char {
+  kLeastTokens,         ///< The fewest tokens that it still has to read and write, by weight.
+  kLeastRequests,       ///< The fewest running requests, by weight.
+  kWeightedRandom,      ///< By chance, in proportion to the weights.
+  kWeightedRoundRobin,  ///< In turn, smoothly interleaved in proportion to the weights.
+  kSessionAffinity,     ///< The same session, the same upstream; kLeastTokens without a session.
+  kPrefixAffinity,      ///< Where the longest beginning of the prompt was seen; else kLeastTokens.
+};
+
+struct BalanceOptions {
+  BalancePolicy policy = BalancePolicy::kLeastTokens;
+  /// Affinity gives way once the favourite has more running requests than `min_load` and than this
+  /// many times its fair share of all.
+  double max_load_factor = 1.25;
+  std::uint32_t min_load = 4;
+
+  bool operator==(const BalanceOptions&) const = default;
+};
+
+/// The policy of one model, in place of the gateway's.
+struct ModelBalance {
+  std::string model = {};
+  BalanceOptions balance = {};
+
+  bool operator==(const ModelBalance&) const = default;
+};
+
+/// When an upstream gets no requests, and how it returns.
+struct HealthOptions {
+  std::uint32_t failures = 5;  ///< So many in a row eject.
+  Duration ejection{1'000};    ///< The first time; doubled each time until a request has gone well.
+  Duration max_ejection{60'000};
+  /// After an ejection its weight grows from a tenth to the whole within this time. 0: at once.
+  Duration slow_start{30'000};
+
+  bool operator==(const HealthOptions&) const = default;
+};
+
+/// When a request goes to another upstream. Only while nothing has been sent to the client and the
+/// whole request is at hand. A refused connection always moves on: nothing was asked yet.
+struct RetryOptions {
+  std::uint32_t max = 2;                ///< For one request, beyond its first attempt.
+  std::vector<int> statuses = {};       ///< 429, 500, 502, 503, 504; empty: answers pass through.
+  bool broken = false;                  ///< Also if the connection broke before an answer began.
+  double budget = 0.2;                  ///< Retries per request, over all requests.
+  static constexpr double kBurst = 20;  ///< Retries that may be saved up.
+
+  bool operator==(const RetryOptions&) const = default;
+};
+
+/// What a tenant may use. 0: as much as it likes.
+struct TenantLimits {
+  double requests_per_minute = 0;
+  double tokens_per_minute = 0;  ///< Prompt and completion.
+  std::uint32_t concurrent_requests = 0;
+
+  bool operator==(const TenantLimits&) const = default;
+  bool empty() const { return *this == TenantLimits{}; }
+};
+
+struct TenantOptions {
+  std::string name = {};
+  TenantLimits limits = {};
+
+  bool operator==(const TenantOptions&) const = default;
+};
+
+/// A key of the gateway, as its SHA-256. The key itself is nowhere in memory.
+struct ApiKey {
+  std::array<unsigned char, 32> sha256 = {};
+  std::string tenant = {};
+
+  bool operator==(const ApiKey&) const = default;
+};
+
+/// Who asks, and how much they may.
+struct AccessOptions {
+  std::vector<ApiKey> keys = {};
+  bool require_key = false;          ///< 401 for a request without a tenant.
+  bool forward_key = false;          ///< Send a gateway key on to an upstream without its own.
+  std::string tenant_header = {};    ///< Names the tenant of a request without key. Trusted.
+  TenantLimits default_limits = {};  ///< Of tenants that `tenants` does not name.
+  std::vector<TenantOptions> tenants = {};
+  /// Tenants by header beyond this many share the name "other".
+  std::uint32_t max_tenants = 100;
+
+  bool operator==(const AccessOptions&) const = default;
+  /// Requests have tenants.
+  bool enabled() const { return !keys.empty() || require_key || !tenant_header.empty(); }
 };
 
 struct GatewayOptions {
@@ -53,6 +148,17 @@ struct GatewayOptions {
 
   Duration probe_interval{5'000};
   Duration probe_timeout{5'000};
+
+  BalanceOptions balance = {};
+  std::vector<ModelBalance> model_balance = {};
+  /// Names a session, before the body's `prompt_cache_key` and `user`.
+  std::string session_header = "X-Session-Id";
+  std::uint32_t prefix_block_bytes = 1024;  ///< Prompts are compared in steps of this length …
+  std::uint32_t prefix_blocks = 64;         ///< … up to so many.
+  std::uint32_t prefix_entries = 65'536;    ///< Blocks that are remembered; 48 bytes each.
+  HealthOptions health = {};
+  RetryOptions retry = {};
+  AccessOptions access = {};
 };
 
 }  // namespace sonde::gateway

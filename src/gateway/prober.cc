@@ -71,6 +71,8 @@ void KeepProbing(net::Fiber& fiber, Upstream& upstream, const ProbeOptions& opti
   const Duration tick = std::clamp(options.interval, Duration(1), Duration(500));
   const std::int64_t models_interval = options.models_interval.count() * 1'000'000;
   std::int64_t models_due = 0;
+  const std::string health_path =
+      upstream.options().health_path.empty() ? "/health" : upstream.options().health_path;
   do {
     const std::int64_t now = clock.MonotonicNanos();
     // llama-cpp-python's server breaks off the answer that it is streaming when somebody asks for
@@ -80,7 +82,7 @@ void KeepProbing(net::Fiber& fiber, Upstream& upstream, const ProbeOptions& opti
     if (!models_are_due && !upstream.health.ProbeIsDue(now, options.interval.count() * 1'000'000))
       continue;
     if (!models_are_due && upstream.models()->known &&
-        (ProbeOnce(fiber, upstream, "/health", options.timeout, clock, logger) || busy)) {
+        (ProbeOnce(fiber, upstream, health_path, options.timeout, clock, logger) || busy)) {
       continue;
     }
     ProbeOnce(fiber, upstream, kModelsPath, options.timeout, clock, logger);

@@ -39,13 +39,28 @@ void AnswerError(net::HttpResponse& response, int status, std::string_view type,
   static_cast<void>(response.Reply(status, "application/json", std::move(body)).ok());
 }
 
+void AnswerUnauthorized(net::HttpResponse& response, Identity::Refusal refusal) {
+  response.headers().Set("WWW-Authenticate", "Bearer");
+  AnswerError(response, 401, "invalid_request_error", "invalid_api_key",
+              refusal == Identity::Refusal::kWrongKey
+                  ? "Incorrect API key provided."
+                  : "You didn't provide an API key. Send it as `Authorization: Bearer KEY`.");
+}
+
 Proxy::Proxy(std::function<std::shared_ptr<const Settings>()> settings, GatewayMetrics& metrics,
-             const Clock& clock, const Logger& logger)
+             instrument::Registry& registry, const Clock& clock, const Logger& logger)
     : settings_(std::move(settings)),
       metrics_(metrics),
+      path_metrics_(registry, metrics.prefix()),
       clock_(clock),
       logger_(logger),
-      seed_(SystemSeed()) {}
+      seed_(SystemSeed()),
+      balancer_(seed_) {}
+
+void Proxy::Configure(const GatewayOptions& options) {
+  balancer_.Configure(options);
+  tenants_.Configure(options.access, clock_.MonotonicNanos());
+}
 
 std::string Proxy::NewRequestId() {
   Rng rng(seed_ + calls_.fetch_add(1, std::memory_order_relaxed));
@@ -69,11 +84,13 @@ void Proxy::Handle(net::Fiber& fiber, net::HttpRequest& request, net::HttpRespon
   }
   auto settings = settings_();
   const std::string_view path = request.path();
-  if (request.method() == "GET" && (path == "/v1/models" || path == "/models") &&
-      settings->upstreams.size() > 1 && AnswerModels(*settings, response)) {
+  Identity identity = Identify(settings->options.access, settings->keys, request.headers());
+  if (identity.refusal == Identity::Refusal::kNone && request.method() == "GET" &&
+      (path == "/v1/models" || path == "/models") && settings->upstreams.size() > 1 &&
+      AnswerModels(*settings, response)) {
     return;
   }
-  ProxyCall(*this, std::move(settings), fiber, request, response).Run();
+  ProxyCall(*this, std::move(settings), std::move(identity), fiber, request, response).Run();
 }
 
 void Proxy::AnswerOwn(std::string_view path, net::HttpResponse& response) const {

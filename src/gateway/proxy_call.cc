@@ -4,11 +4,15 @@
 #include <array>
 #include <utility>
 
+#include "gateway/hop_by_hop.h"
+
 namespace sonde::gateway {
 namespace {
 
-/// A request of at most this size is read as a whole before it is sent on.
-constexpr std::size_t kSmallBody = 256U << 10;
+/// A token is about four bytes of English, code or JSON. For other texts it is a constant factor,
+/// which does not change who has the least to do; and limits are corrected when the answer is
+/// there.
+constexpr std::int64_t kBytesPerToken = 4;
 
 bool IsInference(const net::HttpRequest& request) {
   static constexpr std::array<std::string_view, 5> kEnds = {
@@ -16,23 +20,6 @@ bool IsInference(const net::HttpRequest& request) {
   return request.method() == "POST" && std::ranges::any_of(kEnds, [&](std::string_view end) {
            return request.path().ends_with(end);
          });
-}
-
-/// Fields that belong to one connection and not to the message (RFC 9110, 7.6.1), and those that we
-/// write ourselves.
-bool IsHopByHop(std::string_view name, const net::Headers& headers) {
-  static constexpr std::array<std::string_view, 9> kNames = {"Connection",
-                                                             "Keep-Alive",
-                                                             "Proxy-Authenticate",
-                                                             "Proxy-Authorization",
-                                                             "Proxy-Connection",
-                                                             "TE",
-                                                             "Trailer",
-                                                             "Transfer-Encoding",
-                                                             "Upgrade"};
-  return std::ranges::any_of(
-             kNames, [&](std::string_view hop) { return net::EqualsIgnoringCase(name, hop); }) ||
-         headers.HasToken("Connection", name);
 }
 
 bool IsRequestId(std::string_view id) {
@@ -59,14 +46,15 @@ std::string ModelInPath(std::string_view path) {
 
 }  // namespace
 
-ProxyCall::ProxyCall(Proxy& proxy, std::shared_ptr<const Settings> settings, net::Fiber& fiber,
-                     net::HttpRequest& request, net::HttpResponse& response)
+ProxyCall::ProxyCall(Proxy& proxy, std::shared_ptr<const Settings> settings, Identity identity,
+                     net::Fiber& fiber, net::HttpRequest& request, net::HttpResponse& response)
     : proxy_(proxy),
       settings_(std::move(settings)),
       fiber_(fiber),
       request_(request),
       response_(response),
-      inference_(IsInference(request)) {}
+      inference_(IsInference(request)),
+      identity_(std::move(identity)) {}
 
 void ProxyCall::Run() {
   const std::string_view id = request_.headers().Get("X-Request-Id");
@@ -78,18 +66,73 @@ void ProxyCall::Run() {
     gone_ = true;
     fiber_.Cancel();
   });
-  const bool routable = ReadForRouting();
+  const bool identified = Identified();
+  const bool routable = identified && ReadForRouting();
   if (inference_) {
     const bool served = !model_.empty() && settings_->Serves(model_);
     metrics_ = &proxy_.metrics_.Model(model_, served);
     metrics_->running.Add(1);
   }
-  if (routable) Forward();
+  if (routable && Admitted()) Forward();
+  load_.reset();
   if (metrics_ != nullptr) {
     metrics_->running.Add(-1);
+    if (!rejected_.empty()) proxy_.path_metrics_.Rejected(metrics_->model(), tenant_, rejected_);
     Count();
   }
+  Settle();
   response_.OnDisconnect(nullptr);
+}
+
+bool ProxyCall::Identified() {
+  if (identity_.refusal != Identity::Refusal::kNone) {
+    outcome_ = Outcome::kClientError;
+    status_ = 401;
+    rejected_ = "key";
+    AnswerUnauthorized(response_, identity_.refusal);
+    return false;
+  }
+  if (identity_.tenant.empty()) return true;
+  tenant_of_ = proxy_.tenants_.Get(identity_.tenant);
+  tenant_ = tenant_of_->name();
+  return true;
+}
+
+bool ProxyCall::Admitted() {
+  const std::uint64_t bytes = std::max(body_bytes_, request_.content_length().value_or(0));
+  prompt_tokens_ = static_cast<std::int64_t>(bytes) / kBytesPerToken + 1;
+  if (tenant_of_ == nullptr || !inference_) return true;
+  const auto tokens = static_cast<double>(prompt_tokens_);
+  const LimitState state = tenant_of_->Admit(tokens, proxy_.clock_.MonotonicNanos());
+  limited_ = state.requests_limit > 0 || state.tokens_limit > 0;
+  SetLimitHeaders(state, response_.headers());
+  if (state.refused == LimitKind::kNone) {
+    admission_.emplace(tenant_of_, tokens);
+    return true;
+  }
+  // The tenant's doing, not a sign that the service has too much to do.
+  outcome_ = Outcome::kClientError;
+  rejected_ = ToString(state.refused);
+  if (fiber_.cancelled()) return false;
+  status_ = 429;
+  AnswerError(response_, 429, ToString(state.refused), "rate_limit_exceeded",
+              LimitMessage(state, tenant_));
+  return false;
+}
+
+/// Corrects what the tenant was charged by what was used.
+void ProxyCall::Settle() {
+  const bool answered = meter_ && status_ >= 200 && status_ < 300;
+  if (answered && meter_->tokens() > 0) proxy_.balancer_.NoteOutput(meter_->tokens());
+  if (!admission_) return;
+  // A request that got no answer has used nothing.
+  double tokens = 0;
+  if (answered) {
+    const auto prompt = meter_->usage().prompt;
+    tokens = (prompt ? static_cast<double>(*prompt) : admission_->prompt_tokens()) +
+             static_cast<double>(meter_->tokens());
+  }
+  admission_->Settle(tokens, proxy_.clock_.MonotonicNanos());
 }
 
 bool ProxyCall::ReadForRouting() {
@@ -139,6 +182,7 @@ Result<std::string_view> ProxyCall::MoreBody() {
 void ProxyCall::RefuseBody(const Error& error) {
   switch (error.kind()) {
     case ErrorKind::kLimit:
+      rejected_ = "too_large";
       Fail(Outcome::kClientError, 413, "request_too_large",
            "the request is larger than " + std::to_string(settings_->options.max_body_bytes) +
                " bytes (sonde.gateway.max_body_size)");
@@ -162,124 +206,13 @@ void ProxyCall::Fail(Outcome outcome, int status, std::string_view code, std::st
               message);
 }
 
-net::HttpClientRequest ProxyCall::BuildRequest() {
-  net::HttpClientRequest out;
-  out.method = request_.method();
-  out.decode = false;
-  const net::Headers& in = request_.headers();
-  for (const auto& [name, value] : in) {
-    if (IsHopByHop(name, in) || net::EqualsIgnoringCase(name, "Host") ||
-        net::EqualsIgnoringCase(name, "Content-Length") ||
-        net::EqualsIgnoringCase(name, "Expect") || net::EqualsIgnoringCase(name, "X-Request-Id") ||
-        (inference_ && net::EqualsIgnoringCase(name, "Accept-Encoding"))) {
-      continue;
-    }
-    out.headers.Add(name, value);
-  }
-  out.headers.Add("X-Request-Id", request_id_);
-  // A compressed answer could not be measured, and tokens are short.
-  if (inference_) out.headers.Add("Accept-Encoding", "identity");
-  out.body = std::move(body_);
-  if (!body_complete_) {
-    out.body_length = request_.content_length();
-    out.more_body = [this](net::Fiber&) {
-      body_passed_on_ = true;
-      return MoreBody();
-    };
-  }
-  return out;
-}
-
-void ProxyCall::Forward() {
-  net::HttpClientRequest out = BuildRequest();
-  const std::string target =
-      request_.target().starts_with('/')
-          ? std::string(request_.target())
-          : std::string(request_.path()) +
-                (request_.query().empty() ? "" : "?" + std::string(request_.query()));
-  const bool has_authorization = out.headers.Has("Authorization");
-  std::vector<Upstream*> tried;
-  while (true) {
-    const std::uint64_t turn = proxy_.turns_.fetch_add(1, std::memory_order_relaxed);
-    const Settings::Choice choice = settings_->Choose(model_, tried, turn);
-    if (choice.upstream == nullptr) {
-      AnswerNoUpstream(choice.why);
-      return;
-    }
-    Upstream& upstream = *choice.upstream;
-    tried.push_back(&upstream);
-    const Upstream::Load load(upstream);
-    out.url = upstream.UrlFor(target);
-    if (!has_authorization) {
-      out.headers.Remove("Authorization");
-      const std::string& own = upstream.options().authorization;
-      if (!own.empty()) out.headers.Add("Authorization", own);
-    }
-    net::HttpClientTrace trace;
-    out.trace = &trace;
-    const auto answer = upstream.client().Send(fiber_, out);
-    if (answer) {
-      Relay(upstream, **answer);
-      return;
-    }
-    if (!SendFailed(upstream, trace, answer.error())) return;
-  }
-}
-
-void ProxyCall::AnswerNoUpstream(Settings::NoUpstream why) {
-  switch (why) {
-    case Settings::NoUpstream::kNoneConfigured:
-      Fail(Outcome::kOverloaded, 503, "no_upstream", "the gateway has no upstream");
-      return;
-    case Settings::NoUpstream::kUnknownModel:
-      Fail(Outcome::kClientError, 404, "model_not_found",
-           "the model `" + model_ + "` does not exist");
-      return;
-    case Settings::NoUpstream::kAllTried:
-      Fail(Outcome::kServerError, 502, "upstream_unavailable",
-           "no upstream could be reached: " + last_error_);
-      return;
-  }
-}
-
-bool ProxyCall::SendFailed(Upstream& upstream, const net::HttpClientTrace& trace,
-                           const Error& error) {
-  if (body_error_) {
-    RefuseBody(*body_error_);
-    return false;
-  }
-  if (fiber_.cancelled()) {
-    outcome_ = gone_ ? Outcome::kCancelled : Outcome::kServerError;
-    return false;
-  }
-  const std::int64_t now = proxy_.clock_.MonotonicNanos();
-  const bool was_ejected = upstream.health.ejected();
-  last_error_ = error.message();
-  if (!trace.has_connection) {
-    if (error.kind() == ErrorKind::kUnavailable) upstream.cold_start.SawAbsence();
-    upstream.health.Unreachable(now, last_error_);
-  } else {
-    upstream.health.Failed(now, last_error_);
-  }
-  if (!was_ejected && upstream.health.ejected()) {
-    proxy_.logger_.Warn("gateway upstream is ejected",
-                        {{"upstream", upstream.name()}, {"err", last_error_}});
-  }
-  if (!trace.has_connection && !body_passed_on_) return true;
-  if (error.kind() == ErrorKind::kTimeout) {
-    Fail(Outcome::kTimeout, 504, "upstream_timeout", "the upstream did not answer in time");
-  } else {
-    Fail(Outcome::kServerError, 502, "upstream_error", "the upstream failed: " + last_error_);
-  }
-  return false;
-}
-
 void ProxyCall::CopyHeaders(const net::HttpClientResponse& answer) {
   const net::Headers& in = answer.headers();
   const bool chunked = in.Has("Transfer-Encoding");
   for (const auto& [name, value] : in) {
     if (IsHopByHop(name, in) || (chunked && net::EqualsIgnoringCase(name, "Content-Length")))
       continue;
+    if (limited_ && IsLimitHeader(name)) continue;
     // The upstream may have an id of its own, which its operator will ask for.
     if (net::EqualsIgnoringCase(name, "X-Request-Id")) response_.headers().Remove(name);
     response_.headers().Add(name, value);
@@ -287,14 +220,8 @@ void ProxyCall::CopyHeaders(const net::HttpClientResponse& answer) {
 }
 
 void ProxyCall::Relay(Upstream& upstream, net::HttpClientResponse& answer) {
-  const std::int64_t now = proxy_.clock_.MonotonicNanos();
-  upstream.cold_start.SawLife(now);
   const int status = answer.status();
-  if (status >= 500) {
-    upstream.health.Failed(now, "status " + std::to_string(status));
-  } else {
-    upstream.health.RequestSucceeded(now);
-  }
+  NoteStatus(upstream, status);
   CopyHeaders(answer);
   const AnswerKind kind = inference_ ? KindOf(answer.headers()) : AnswerKind::kOpaque;
   streaming_ |= kind == AnswerKind::kEvents;
@@ -396,10 +323,13 @@ void ProxyCall::Count() {
 
 void ProxyCall::OnFirstToken(std::int64_t since_request) {
   metrics_->OnFirstToken(since_request);
+  load_->PromptDone();
+  load_->Wrote(1);
 }
 
 void ProxyCall::OnTokens(std::int64_t gap, std::uint64_t count) {
   metrics_->OnTokens(gap, count);
+  load_->Wrote(count);
 }
 
 }  // namespace sonde::gateway

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -8,7 +9,8 @@
 
 namespace sonde::gateway {
 
-/// Reads the members `model` and `stream` of a request's body while it streams in. Not thread-safe.
+/// Reads what the gateway must know of a request from its body while it streams in: `model`,
+/// `stream`, how long the answer may be, and whose session it is. Not thread-safe.
 class RequestScanner final : private JsonSink {
  public:
   RequestScanner();
@@ -20,6 +22,10 @@ class RequestScanner final : private JsonSink {
   /// there are several.
   const std::string& model() const { return model_; }
   bool stream() const { return stream_; }
+  /// `max_completion_tokens`, `max_output_tokens` or `max_tokens`; nothing if none is a count.
+  std::optional<std::int64_t> max_tokens() const { return max_tokens_; }
+  /// `prompt_cache_key`, else `user`; empty if there is none.
+  const std::string& session() const { return cache_key_.empty() ? user_ : cache_key_; }
 
  private:
   void OnString(JsonNode node, std::string_view value, std::uint64_t size) override;
@@ -31,6 +37,9 @@ class RequestScanner final : private JsonSink {
   std::string model_;
   bool has_model_ = false;
   bool stream_ = false;
+  std::optional<std::int64_t> max_tokens_;
+  std::string cache_key_;
+  std::string user_;
 };
 
 }  // namespace sonde::gateway

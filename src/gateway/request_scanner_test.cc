@@ -39,6 +39,26 @@ TEST(RequestScanner, TheLastOfSeveralCounts) {
   EXPECT_EQ(Scan(R"({"model":"a","model":{"x":"b"}})"), (Read{"", false, true}));
 }
 
+TEST(RequestScanner, ReadsWhatBalancingNeeds) {
+  const auto scan = [](std::string_view body) {
+    RequestScanner scanner;
+    scanner.Feed(body);
+    return scanner;
+  };
+  EXPECT_EQ(scan(R"({"max_tokens":7})").max_tokens(), 7);
+  EXPECT_EQ(scan(R"({"max_completion_tokens":8})").max_tokens(), 8);
+  EXPECT_EQ(scan(R"({"max_output_tokens":9})").max_tokens(), 9);
+  for (const char* odd : {"null", "-1", "1.5", "\"7\"", "99999999999999999999", "{}", "1e3"}) {
+    EXPECT_EQ(scan("{\"max_tokens\":" + std::string(odd) + "}").max_tokens(), std::nullopt) << odd;
+  }
+  EXPECT_EQ(scan(R"({"user":"u","prompt_cache_key":"k"})").session(), "k");
+  EXPECT_EQ(scan(R"({"user":"u"})").session(), "u");
+  EXPECT_EQ(scan(R"({"user":"u","user":1})").session(), "");
+  EXPECT_EQ(scan(R"({"user":")" + std::string(300, 'u') + "\"}").session(), "")
+      << "longer than any name should be";
+  EXPECT_EQ(scan(R"({"messages":[{"user":"u"}]})").session(), "");
+}
+
 TEST(RequestScanner, OddBodies) {
   EXPECT_EQ(Scan(""), (Read{"", false, false}));
   EXPECT_EQ(Scan("not JSON"), (Read{"", false, true}));

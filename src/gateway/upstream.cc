@@ -1,8 +1,11 @@
 #include "gateway/upstream.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/quote.h"
 #include "net/tls.h"
@@ -68,9 +71,13 @@ Result<ModelList> ModelList::Parse(std::string_view body) {
 }
 
 Upstream::Upstream(UpstreamOptions options, std::string name, net::Url base,
-                   net::HttpClientOptions client_options, instrument::Registry& registry)
-    : options_(std::move(options)),
+                   const HealthOptions& health_options, net::HttpClientOptions client_options,
+                   instrument::Registry& registry)
+    : tls_files(TlsFilesState(options.tls)),
+      health(health_options),
+      options_(std::move(options)),
       name_(std::move(name)),
+      id_(std::max<std::uint64_t>(Xxh3(name_), 1)),
       base_(std::move(base)),
       client_(std::move(client_options), registry, "gateway") {
   auto models = std::make_shared<ModelList>();
@@ -113,8 +120,8 @@ Result<std::shared_ptr<Upstream>> Upstream::Create(const UpstreamOptions& option
     if (!tls) return std::move(tls).error().Wrap("gateway upstream " + QuoteGo(name));
     client.tls = *std::move(tls);
   }
-  return std::shared_ptr<Upstream>(
-      new Upstream(options, std::move(name), *std::move(base), std::move(client), registry));
+  return std::shared_ptr<Upstream>(new Upstream(options, std::move(name), *std::move(base),
+                                                gateway.health, std::move(client), registry));
 }
 
 net::Url Upstream::UrlFor(std::string_view target) const {
@@ -139,31 +146,25 @@ bool Settings::Serves(std::string_view model) const {
                              [&](const auto& upstream) { return upstream->models()->Has(model); });
 }
 
-Settings::Choice Settings::Choose(std::string_view model, const std::vector<Upstream*>& tried,
-                                  std::uint64_t turn) const {
-  if (upstreams.empty()) return {nullptr, NoUpstream::kNoneConfigured};
-  // Better fits have smaller ranks: 0 lists the model, 1 might serve it; 2 and 3 are the same, but
-  // ejected.
-  int best_rank = 4;
-  double best_load = 0;
-  std::shared_ptr<Upstream> best;
-  bool any_fits = false;
-  for (std::size_t i = 0; i < upstreams.size(); ++i) {
-    const auto& upstream = upstreams[(i + turn) % upstreams.size()];
-    const auto models = upstream->models();
-    const bool lists = model.empty() || models->Has(model);  // Without a model any will do.
-    if (!lists && models->configured) continue;
-    any_fits = true;
-    if (std::ranges::find(tried, upstream.get()) != tried.end()) continue;
-    const int rank = (lists ? 0 : 1) + (upstream->health.ejected() ? 2 : 0);
-    const double load = (upstream->outstanding() + 1) / upstream->options().weight;
-    if (best != nullptr && (rank > best_rank || (rank == best_rank && load >= best_load))) continue;
-    best = upstream;
-    best_rank = rank;
-    best_load = load;
+const BalanceOptions& Settings::BalanceFor(std::string_view model) const {
+  for (const ModelBalance& own : options.model_balance) {
+    if (own.model == model) return own.balance;
   }
-  if (best != nullptr) return {best, NoUpstream::kAllTried};
-  return {nullptr, any_fits ? NoUpstream::kAllTried : NoUpstream::kUnknownModel};
+  return options.balance;
+}
+
+std::string TlsFilesState(const std::optional<net::TlsClientOptions>& tls) {
+  std::string state;
+  if (!tls) return state;
+  for (const std::string* file : {&tls->ca_file, &tls->certificate_file, &tls->key_file}) {
+    if (file->empty()) continue;
+    // A file that is gone has no state; loading it says what is wrong.
+    std::error_code ignored;
+    const auto size = std::filesystem::file_size(*file, ignored);
+    const auto time = std::filesystem::last_write_time(*file, ignored).time_since_epoch().count();
+    state += std::to_string(size) + "@" + std::to_string(time) + " ";
+  }
+  return state;
 }
 
 }  // namespace sonde::gateway

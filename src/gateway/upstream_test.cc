@@ -53,11 +53,11 @@ TEST(Health, ARefusedConnectionEjectsForLongerEachTime) {
 TEST(Health, FailuresInARowEject) {
   Health health;
   health.RequestSucceeded(0);
-  for (int i = 0; i < Health::kMaxStreak - 1; ++i) {
+  for (int i = 0; i < 4; ++i) {
     health.Failed(1, "500");
   }
   health.RequestSucceeded(1);
-  for (int i = 0; i < Health::kMaxStreak; ++i) {
+  for (int i = 0; i < 5; ++i) {
     EXPECT_FALSE(health.ejected());
     health.Failed(2, "500");
   }

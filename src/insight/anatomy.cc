@@ -1,7 +1,6 @@
 #include "insight/anatomy.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -11,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/duration.h"
+#include "base/number.h"
 #include "base/quote.h"
 
 namespace sonde::insight {
@@ -29,13 +29,27 @@ struct Total {
   double mean() const { return count > 0 ? sum / count : kNan; }
 };
 using Totals = std::map<Key, Total>;
-using Quantiles = std::map<Key, std::array<double, 3>>;
+using Buckets = std::map<double, double>;  // Upper bound → observations up to it.
+
+/// As histogram_quantile, but honest: NaN where the answer would be drawn from the first bucket,
+/// which says only "less than its bound", or from the last, which has none.
+double Quantile(const Buckets& buckets, double level) {
+  if (buckets.empty() || !(buckets.rbegin()->second > 0)) return kNan;
+  const double rank = level * buckets.rbegin()->second;
+  const auto found =
+      std::ranges::find_if(buckets, [&](const auto& bucket) { return bucket.second >= rank; });
+  if (found == buckets.begin() || found == buckets.end() || std::isinf(found->first)) return kNan;
+  const auto below = std::prev(found);
+  const double inside = found->second - below->second;
+  return below->first +
+         (found->first - below->first) * (inside > 0 ? (rank - below->second) / inside : 1);
+}
 
 /// What one histogram says within the window.
 struct Measured {
   std::string metric;
   Totals totals;
-  Quantiles quantiles;
+  std::map<Key, Buckets> buckets;
 
   std::optional<Total> Of(const Key& key) const {
     const auto found = totals.find(key);
@@ -103,20 +117,15 @@ Status Dissection::Measure(Measured& out, const std::string& metric, const std::
   };
   TRY(add("sum", &Total::sum));
   TRY(add("count", &Total::count));
-  constexpr std::array<double, 3> kLevels = {0.5, 0.95, 0.99};
-  for (const char* group : {"model", "model, instance"}) {
-    if (!by_instance && std::string_view(group) != "model") continue;
-    for (std::size_t i = 0; i < kLevels.size(); ++i) {
-      const auto series =
-          TRY(Ask(fmt::format("histogram_quantile({}, sum by ({}, le) (rate({}_bucket{{{}}}[{}])))",
-                              kLevels[i], group, metric, matchers, window)));
-      for (const auto& one : series) {
-        const Key key = {std::string(one.labels.Get("model")),
-                         std::string(one.labels.Get("instance"))};
-        auto [at, added] = out.quantiles.try_emplace(key, std::array{kNan, kNan, kNan});
-        at->second[i] = one.points.front().v;
-      }
-    }
+  const auto series = TRY(Ask(fmt::format(
+      "sum by (model, instance, le) (increase({}_bucket{{{}}}[{}]))", metric, matchers, window)));
+  for (const auto& one : series) {
+    const auto bound = ParseFloat(one.labels.Get("le"));
+    if (!bound) continue;
+    const std::string model(one.labels.Get("model"));
+    const double count = one.points.front().v;
+    if (by_instance) out.buckets[{model, std::string(one.labels.Get("instance"))}][*bound] += count;
+    out.buckets[{model, ""}][*bound] += count;
   }
   return OkStatus();
 }
@@ -176,13 +185,12 @@ Phase Dissection::PhaseOf(const char* name, const Measured& measured, const Key&
   phase.mean = total.mean();
   phase.count = total.count;
   phase.source = measured.metric;
-  phase.p50 = phase.p95 = phase.p99 = kNan;
-  const auto found = measured.quantiles.find(key);
-  if (found != measured.quantiles.end()) {
-    phase.p50 = found->second[0];
-    phase.p95 = found->second[1];
-    phase.p99 = found->second[2];
-  }
+  const auto found = measured.buckets.find(key);
+  const Buckets none;
+  const Buckets& buckets = found == measured.buckets.end() ? none : found->second;
+  phase.p50 = Quantile(buckets, 0.5);
+  phase.p95 = Quantile(buckets, 0.95);
+  phase.p99 = Quantile(buckets, 0.99);
   return phase;
 }
 

@@ -21,7 +21,8 @@ struct Phase {
   std::string name;  ///< "client_overhead", "queue", "prefill", "kv_transfer", "decode", "other".
   double mean = 0;   ///< Exact: sum ÷ count.
   double share = 0;  ///< Of the end-to-end mean; 0 if that is not known.
-  double p50 = 0, p95 = 0, p99 = 0;  ///< Interpolated in buckets; NaN where there is no histogram.
+  double p50 = 0, p95 = 0, p99 = 0;  ///< Interpolated in buckets; NaN where there is no
+                                     ///< histogram, and in its first and its last bucket.
   double count = 0;                  ///< Observations in the window.
   bool estimated = false;            ///< Put together from other figures: see `source`.
   std::string source;                ///< The metrics that it comes from.
