@@ -158,19 +158,6 @@ std::string FillContext::Getenv(const char* name) const {
   return environment ? environment(name).value_or("") : std::string();
 }
 
-net::TlsClientOptions FillTls(const BlockView& view, const FillContext& context) {
-  net::TlsClientOptions tls;
-  tls.ca_file = context.Resolve(view.Text("ca_file"));
-  tls.ca_pem = view.Text("ca");
-  tls.certificate_file = context.Resolve(view.Text("cert_file"));
-  tls.key_file = context.Resolve(view.Text("key_file"));
-  tls.server_name = view.Text("server_name");
-  tls.insecure_skip_verify = view.Bool("insecure_skip_verify");
-  tls.min_version = view.Text("min_version");
-  tls.max_version = view.Text("max_version");
-  return tls;
-}
-
 Labels FillLabels(const YamlNode* mapping) {
   LabelsBuilder builder;
   if (mapping != nullptr) {
