@@ -9,11 +9,13 @@
 
 #include "base/glob.h"
 #include "base/quote.h"
+#include "config/suite_file.h"
 
 namespace sonde::config {
 namespace {
 
 constexpr std::uint64_t kMaxTargetFileBytes = 64U << 20;
+constexpr std::uint64_t kMaxSuiteBytes = 1U << 20;
 
 class Checker {
  public:
@@ -29,7 +31,7 @@ class Checker {
     for (const std::string& file : config.sonde.mapping_files)
       CheckPattern(file, "mapping file");
     for (const std::string& file : config.sonde.probes.suite_files)
-      CheckPattern(file, "suite file");
+      CheckSuites(file);
     for (const auto& canary : config.sonde.probes.canaries)
       CheckProbeAccess(canary.access, "canary");
     for (const auto& account : config.sonde.probes.accounts)
@@ -74,6 +76,17 @@ class Checker {
     for (const auto& header : access.headers) {
       for (const std::string& file : header.files)
         CheckFile(file, "header", job);
+    }
+  }
+
+  void CheckSuites(const std::string& pattern) {
+    if (CheckPattern(pattern, "suite file") == 0) return;
+    const auto files = ExpandGlob(env_, pattern);
+    if (!files) return;
+    for (const std::string& file : *files) {
+      const auto text = env_.ReadFile(file, kMaxSuiteBytes);
+      const auto suite = text ? ParseSuiteFile(*text, file) : Result<collect::Suite>(text.error());
+      if (!suite) Fail(suite.error().message());
     }
   }
 

@@ -85,5 +85,27 @@ sonde: {mappings: [m.yaml]}
   EXPECT_EQ(CheckConfig(env_, "/c/p.yml", options_, report), 0);
 }
 
+TEST_F(CheckTest, FilesOfProbes) {
+  Write("good.yaml", "name: s\nquestions: [{name: a, prompt: p, exact: x}]\n");
+  Write("bad.yaml", "name: s\nquestions: [{name: a, prompt: p}]\n");
+  Write("key", "sk-1");
+  constexpr std::string_view kConfig = R"(sonde:
+  probes:
+    suite_files: [good.yaml, bad.yaml, none.yaml]
+    canaries:
+      - {engines: true, authorization: {credentials_file: key}}
+      - {url: "https://a", authorization: {credentials_file: no-key}, tls_config: {ca_file: no-ca}}
+    accounts: [{name: b, authorization: {credentials_file: no-key}}]
+)";
+  Expect(kConfig, 1,
+         "Checking /c/p.yml\n"
+         "  FAILED: /c/bad.yaml:2:13: nothing says which answer is right: exact, regex, number or "
+         "json is needed\n"
+         "  FAILED: suite file: \"/c/none.yaml\" does not point to an existing file\n"
+         "  FAILED: canary: credentials file \"/c/no-key\" does not exist\n"
+         "  FAILED: canary: CA file \"/c/no-ca\" does not exist\n"
+         "  FAILED: account b: credentials file \"/c/no-key\" does not exist\n");
+}
+
 }  // namespace
 }  // namespace sonde::config

@@ -177,7 +177,7 @@ TEST_F(BlindSpotTest, FindsWhatTheCasesSay) {
   EXPECT_EQ(kinds.size(), kBlindSpotKinds) << "a kind has no case";
 }
 
-TEST_F(BlindSpotTest, ASeriesForEachFindingThatEndsWithIt) {
+TEST_F(BlindSpotTest, ASeriesForEachFinding) {
   Case at;
   at.at = Duration(60'000);
   at.engines = {{"http://a:30000", "a:30000", "sglang", true, true, false}};
@@ -190,6 +190,20 @@ TEST_F(BlindSpotTest, ASeriesForEachFindingThatEndsWithIt) {
                   "kind=no_accelerator_metrics,severity=warning,node=a,engine=sglang 1"));
   watch.reset();
   EXPECT_EQ(Series().size(), 2U) << "the registry may be read after the watch has gone";
+}
+
+TEST_F(BlindSpotTest, WhatIsMendedIsGone) {
+  std::vector<BlindSpotFacts::Engine> engines = {
+      {"https://a.example.com", "a.example.com:443", "sglang", true, true, false}};
+  clock_.Set(Timestamp{60'000});
+  BlindSpotWatch watch(BlindSpotOptions{}, "deepseek_", store_, *evaluator_, clock_,
+                       Logger(sink_, clock_), registry_, {[&] { return engines; }, true, ""});
+  watch.Look();
+  EXPECT_EQ(Series().size(), 1U);
+  engines.front().has_metrics = true;
+  clock_.Advance(Duration(60'000));
+  watch.Look();
+  EXPECT_THAT(Series(), ::testing::IsEmpty());
 }
 
 TEST_F(BlindSpotTest, WhoAsksInALoopGetsTheLastReport) {

@@ -7,7 +7,8 @@ import subprocess
 import threading
 import time
 
-from harness import SONDE, QuietHandler, Server, ThreadedServer, http_server, need_program, request, temporary_folder, wait_for
+from harness import (SONDE, QuietHandler, Server, ThreadedServer, http_server, need_program, remote_write, request,
+                     temporary_folder, wait_for)
 
 SLOW_S = 0.4
 SUITE = """name: story
@@ -120,6 +121,7 @@ sonde:
     suite_files: ["*.yaml"]
     canaries:
       - {{engines: true, suites: [story], interval: 1s, timeout: 2s, max_tokens: 64}}
+      - {{gateway: true, suites: [fine], interval: 1s, timeout: 10s, max_tokens: 64}}
     accounts:
       - {{url: "http://127.0.0.1:{account}", interval: 1s, authorization: {{credentials_file: key}}}}
     certificates: {{interval: 1s, targets: ["https://localhost:{tls.server_address[1]}"]}}
@@ -137,6 +139,10 @@ sonde:
         assert abs(server.value(f'deepseek_probe_last_run_timestamp_seconds{{{place},probe="right"}}') - time.time()) < 600
         assert server.value(f'deepseek_probe_tokens_total{{{place},kind="prompt"}}') >= 15
         assert Engine.users == {"sonde-canary"}, Engine.users
+
+        # The way that clients take: the gateway, which knows which models cost nothing.
+        wait_for("the gateway's", lambda: server.value(
+            f'deepseek_model_accuracy_ratio{{model="m",suite="fine",instance="127.0.0.1:{server.gateway_port}"}}') == 1)
 
         wait_for("the balance", lambda: server.value('deepseek_account_balance{currency="CNY",kind="total"}') == 110.5)
         assert server.value('deepseek_account_balance{account="deepseek",currency="CNY",kind="granted"}') == 10.5
@@ -159,6 +165,15 @@ sonde:
         assert found["labels"]["engine"] == "sglang" and "--enable-metrics" in found["how"] and found["why"], found
         wait_for("its series", lambda: server.value(
             f'sonde_blind_spot{{kind="engine_metrics_off",instance="127.0.0.1:{engine}"}}') == 1)
+
+        # An engine with a queue is left alone.
+        queue = {"__name__": "deepseek_requests_waiting", "source": "engine", "model": "m", "instance": f"127.0.0.1:{engine}"}
+
+        def skipped():
+            status = remote_write(server.url, [(queue, [(5.0, int(time.time() * 1000))])])[0]
+            assert status in (200, 204), status
+            return (server.value(f'deepseek_probe_skipped_total{{{place},reason="saturated"}}') or 0) >= 1
+        wait_for("a run left out", skipped)
 
         log = server.log_text()
         assert "secret prompt" not in log and "sk-" not in log and "Lyon" not in log, log

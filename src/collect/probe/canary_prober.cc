@@ -206,7 +206,7 @@ std::vector<CanaryEndpoint> CanaryProber::Resolve(net::Fiber& fiber, Canary& can
       if (!list && !fiber.cancelled()) {
         context_.logger.Warn(
             "canary: the endpoint does not list its models; name one in `models`",
-            {{"url", options.url},
+            {{"endpoint", InstanceOf(options.url)},
              {"err", reply ? "status " + std::to_string(reply->status) : reply.error().message()}});
       }
     }
