@@ -133,7 +133,7 @@ Status FeedbackBook::Configure(const FeedbackOptions& options) {
   }
   MutexLock lock(mutex_);
   // A ring that shrinks keeps its newest; one that grows goes on at its end.
-  if (options.max_requests != ring_.size()) Straighten(options.max_requests);
+  if (options.max_requests != options_.max_requests) Straighten(options.max_requests);
   options_ = options;
   return OkStatus();
 }
