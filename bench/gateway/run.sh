@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Streams through Sonde's gateway beside Debian's nginx as a proxy and beside none, in the same run: latency of the first
 # and of each token, CPU and memory of the proxy. Usage: bench/gateway/run.sh SONDE_BINARY TOOL [FIRST_PORT]
-# TOOL is gateway_bench_tool, built with -DSONDE_BENCHES=ON; needs nginx. STREAMS, RATE, SECONDS and ROUNDS change the load.
+# TOOL is gateway_bench_tool, built with -DSONDE_BENCHES=ON; needs nginx. STREAMS, RATE, SECONDS_MEASURED and ROUNDS change
+# the load. On a machine that has other things to do, run it under `chrt -r 1`, or it measures those.
 set -euo pipefail
 sonde=$1
 tool=$2

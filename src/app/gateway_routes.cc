@@ -24,7 +24,9 @@ void WriteUpstream(JsonWriter& json, const gateway::UpstreamStatus& status) {
   json.Key("overridden").Bool(status.overridden);
   json.Key("overrideEndsIn");
   if (status.override_left) {
-    json.String(FormatDuration(*status.override_left));
+    // In whole seconds, rounded up: it is to be read.
+    const std::int64_t seconds = (status.override_left->count() + 999) / 1000;
+    json.String(FormatDuration(Duration(seconds * 1000)));
   } else {
     json.Null();
   }

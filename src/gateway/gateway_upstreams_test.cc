@@ -386,6 +386,49 @@ TEST_F(GatewayTest, ManyStreamsOutliveManyReloads) {
   EXPECT_EQ(Metric("requests_total", {{"outcome", "success"}}), 40);
 }
 
+TEST_F(GatewayTest, SessionsAndPromptsKeepTheirEngine) {
+  FakeEngine& one = AddEngine();
+  FakeEngine& two = AddEngine();
+  GatewayOptions options = Options();
+  options.balance.policy = BalancePolicy::kSessionAffinity;
+  Start(options);
+  // The engine that got the request: 0 or 1.
+  const auto engine_of = [&](const std::string& body, const std::string& more = "") {
+    const std::size_t before = one.seen().size();
+    EXPECT_THAT(Ask(Post(kChat, body, more)), StartsWith("HTTP/1.1 200 "));
+    return one.seen().size() == before ? 1 : 0;
+  };
+  int engines[2] = {0, 0};
+  for (int i = 0; i < 12; ++i) {
+    const std::string session = "s" + std::to_string(i);
+    const int home = engine_of(R"({"model":"m"})", "X-Session-Id: " + session + "\r\n");
+    ++engines[home];
+    EXPECT_EQ(
+        engine_of(R"({"model":"m","user":"somebody else"})", "X-Session-Id: " + session + "\r\n"),
+        home);
+    EXPECT_EQ(engine_of(R"({"model":"m","user":"x","prompt_cache_key":")" + session + "\"}"), home)
+        << "the same name, from the body";
+    EXPECT_EQ(engine_of(R"({"user":")" + session + R"(","model":"m"})"), home);
+  }
+  EXPECT_GT(engines[0], 0);
+  EXPECT_GT(engines[1], 0);
+
+  options.balance.policy = BalancePolicy::kPrefixAffinity;
+  ASSERT_TRUE(gateway_->Reload(options));
+  for (int i = 0; i < 6; ++i) {
+    const std::string beginning = R"("messages":[{"role":"system","content":")" +
+                                  std::string(3000, static_cast<char>('a' + i));
+    const int home = engine_of(R"({"model":"m",)" + beginning + R"(hello"}]})");
+    for (int k = 0; k < 4; ++k) {
+      EXPECT_EQ(engine_of(R"({"temperature":0.)" + std::to_string(k) + R"(,"model":"m",)" +
+                          beginning + std::to_string(k) + R"("}]})"),
+                home)
+          << "what stands before the prompt does not matter";
+    }
+  }
+  EXPECT_EQ(one.seen().size() + two.seen().size(), 12U * 4 + 6 * 5);
+}
+
 TEST_F(GatewayTest, ModelListsAreRead) {
   FakeEngine& engine = AddEngine({"m2", "m1"});
   Start();

@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "net/quick_acks.h"
+
 namespace sonde::net {
 namespace {
 
@@ -147,6 +149,35 @@ TEST(StatusText, KnowsTheUsual) {
   EXPECT_EQ(StatusText(200), "OK");
   EXPECT_EQ(StatusText(404), "Not Found");
   EXPECT_EQ(StatusText(299), "");
+}
+
+TEST(QuickAcks, NotForEachPieceOfASteadyStream) {
+  constexpr std::int64_t kMillisecond = 1'000'000;
+  const auto taken = [](std::int64_t gap, int pieces) {
+    QuickAcks acks;
+    std::int64_t now = 1'000'000 * kMillisecond;
+    int count = 0;
+    for (int i = 0; i < pieces; ++i) {
+      acks.Received(now);
+      count += acks.Take() ? 1 : 0;
+      now += gap * kMillisecond;
+    }
+    return count;
+  };
+  EXPECT_EQ(taken(20, 1000), 8) << "50 tokens a second from a server that waits for nobody";
+  EXPECT_EQ(taken(300, 1000), 1000) << "after each pause";
+  EXPECT_EQ(taken(50, 1000), 4) << "20 tokens a second: it does not help";
+  // A server that is held back whenever nothing is acknowledged at once: fewer and fewer times.
+  QuickAcks acks;
+  std::int64_t now = 1'000'000 * kMillisecond;
+  int delayed = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    acks.Received(now);
+    const bool quick = acks.Take();
+    delayed += quick ? 0 : 1;
+    now += (quick ? 20 : 41) * kMillisecond;
+  }
+  EXPECT_LE(delayed, 6);
 }
 
 }  // namespace

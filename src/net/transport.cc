@@ -148,12 +148,13 @@ Result<std::size_t> Transport::Read(Fiber& fiber, char* to, std::size_t size,
   while (true) {
     if (fiber.cancelled()) return Error(ErrorKind::kCancelled, "cancelled");
     const IoAttempt attempt = TryRead(to, size);
-    if (attempt.kind == IoAttempt::Kind::kMoved) return attempt.bytes;
+    if (attempt.kind == IoAttempt::Kind::kMoved) {
+      if (connected_here_) quick_acks_.Received(NowNanos());
+      return attempt.bytes;
+    }
     if (attempt.kind == IoAttempt::Kind::kEnd) return std::size_t{0};
-    if (connected_here_) {
-      // What has come is acknowledged now, not in 40 ms: a server that writes its answer in small
-      // pieces without TCP_NODELAY (Python's, for one) holds each back until the one before is
-      // acknowledged. The option does not last.
+    if (connected_here_ && quick_acks_.Take()) {
+      // What has come is acknowledged now, not in 40 ms. The option does not last.
       const int on = 1;
       setsockopt(source_.fd(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
     }

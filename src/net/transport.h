@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "net/quick_acks.h"
 #include "net/reactor.h"
 #include "net/resolver.h"
 #include "net/tls_session.h"
@@ -59,6 +60,7 @@ class Transport {
   IoSource source_;
   std::unique_ptr<TlsSession> tls_;
   bool connected_here_ = false;  // By Connect: this is the side that waits for answers.
+  QuickAcks quick_acks_;
 };
 
 /// The text for an errno, thread-safe: "connection reset by peer".
