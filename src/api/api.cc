@@ -349,13 +349,20 @@ Answer Api::ScrapePoolConfig(Call& call) {
 // -----------------------------------------------------------------------------------------------------
 // rules
 
-// Rules are not evaluated yet, so there are none: clients such as Grafana ask at start and expect
-// an empty list.
-Answer Api::Rules(Call&) {
-  return Answer::Success(R"({"groups":[]})");
+Answer Api::Rules(Call& call) {
+  const ApiBackends& sources = call.backend->sources;
+  return call.fiber.Await(context_.query_workers, [&] {
+    const auto groups =
+        sources.rule_groups ? sources.rule_groups() : std::vector<rules::GroupView>();
+    return RulesAnswer(groups, call.parameters);
+  });
 }
-Answer Api::Alerts(Call&) {
-  return Answer::Success(R"({"alerts":[]})");
+Answer Api::Alerts(Call& call) {
+  const ApiBackends& sources = call.backend->sources;
+  return call.fiber.Await(context_.query_workers, [&] {
+    return AlertsAnswer(sources.rule_groups ? sources.rule_groups()
+                                            : std::vector<rules::GroupView>());
+  });
 }
 Answer Api::Alertmanagers(Call&) {
   return Answer::Success(R"({"activeAlertmanagers":[],"droppedAlertmanagers":[]})");

@@ -10,6 +10,7 @@
 
 #include "api/envelope.h"
 #include "api/query_service.h"
+#include "api/rules_service.h"
 #include "api/sonde_routes.h"
 #include "api/status.h"
 #include "api/targets_service.h"
@@ -43,6 +44,7 @@ struct ApiBackends {
   remote::WriteReceiver& write_receiver;
   const scrape::Scraper& scraper;
   MetadataSource metadata;
+  RuleGroupsSource rule_groups = {};
 };
 
 /// What it can ask at any time.

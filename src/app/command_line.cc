@@ -18,6 +18,7 @@
 #include "app/probe_command.h"
 #include "app/process.h"
 #include "app/query_command.h"
+#include "app/rule_command.h"
 #include "app/serve_flags.h"
 #include "app/server.h"
 #include "app/version.h"
@@ -193,11 +194,10 @@ class Commands {
   }
 
   void AddCheck() {
-    CLI::App* check =
-        app_.add_subcommand(
-                "check",
-                "Check a configuration, mapping files, a suite of questions or a page of metrics")
-            ->require_subcommand(1);
+    CLI::App* check = app_.add_subcommand("check",
+                                          "Check a configuration, rules, mapping files, a suite of "
+                                          "questions or a page of metrics")
+                          ->require_subcommand(1);
     CLI::App* config = check->add_subcommand(
         "config", "Read configurations as `serve` does, and the files that they name");
     config->add_option("FILE", config_files_)->required();
@@ -205,6 +205,15 @@ class Commands {
                      "Do not look at the files that the configuration names");
     config->callback(
         [this] { run_ = [this] { return RunCheckConfig(config_files_, syntax_only_); }; });
+    CLI::App* rules = check->add_subcommand("rules", "Read rule files, and look for duplicates");
+    rules->add_option("FILE", check_rules_.files)->required();
+    rules->add_flag("--ignore-unknown-fields", check_rules_.ignore_unknown_fields,
+                    "Leave out keys that are not known, instead of refusing the file");
+    rules->add_option("--lint", check_rules_.lint, "duplicate-rules, all or none")
+        ->check(CLI::IsMember({"duplicate-rules", "all", "none"}))
+        ->capture_default_str();
+    rules->add_flag("--lint-fatal", check_rules_.lint_fatal, "Exit code 3 if there are duplicates");
+    rules->callback([this] { run_ = [this] { return RunCheckRules(check_rules_); }; });
     CLI::App* probes = check->add_subcommand("probes", "Read suites of canary questions");
     probes->add_option("FILE", suite_files_)->required();
     probes->callback([this] { run_ = [this] { return RunCheckProbes(suite_files_); }; });
@@ -240,6 +249,13 @@ class Commands {
     promql->add_option("FILE", promql_files_)->required();
     promql->add_flag("--naive", naive_, "With the evaluator that is the oracle of the fast one");
     promql->callback([this] { run_ = [this] { return TestPromql(promql_files_, naive_); }; });
+    CLI::App* rules = test->add_subcommand("rules", "Run unit tests of rules in promtool's format");
+    rules->add_option("FILE", test_rules_.files)->required();
+    rules->add_option("--run", test_rules_.run,
+                      "Only tests whose name this regular expression finds; may be repeated");
+    rules->add_flag("--ignore-unknown-fields", test_rules_.ignore_unknown_fields,
+                    "Leave out keys that are not known, instead of refusing the file");
+    rules->callback([this] { run_ = [this] { return RunTestRules(test_rules_); }; });
   }
 
   void AddQuery() {
@@ -287,6 +303,8 @@ class Commands {
   bool openmetrics_ = false;
   std::vector<std::string> mapping_files_;
   MapCommand map_;
+  CheckRulesCommand check_rules_;
+  TestRulesCommand test_rules_;
   std::vector<std::string> promql_files_;
   bool naive_ = false;
   QueryCommand query_;

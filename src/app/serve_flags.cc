@@ -35,9 +35,6 @@ constexpr std::array kIgnored{
     IgnoredFlag{"storage.remote.read-sample-limit", true},
     IgnoredFlag{"storage.remote.read-concurrent-limit", true},
     IgnoredFlag{"storage.remote.read-max-bytes-in-frame", true},
-    IgnoredFlag{"rules.alert.for-outage-tolerance", true},
-    IgnoredFlag{"rules.alert.for-grace-period", true},
-    IgnoredFlag{"rules.alert.resend-delay", true},
     IgnoredFlag{"rules.max-concurrent-evals", true},
     IgnoredFlag{"alertmanager.notification-queue-capacity", true},
     IgnoredFlag{"alertmanager.notification-batch-size", true},
@@ -56,7 +53,7 @@ constexpr std::array kIgnored{
 constexpr const char* kStorage = "Storage";
 constexpr const char* kWeb = "Web";
 constexpr const char* kSources = "What is watched";
-constexpr const char* kQuery = "Queries";
+constexpr const char* kQuery = "Queries and rules";
 
 // `--name` and `--no-name`, as Prometheus's flag library has them.
 void AddSwitch(CLI::App& command, const std::string& name, bool& value, const std::string& help,
@@ -169,6 +166,21 @@ void AddQueryFlags(CLI::App& command, ServeOptions& o) {
       ->capture_default_str()
       ->group(kQuery);
   command
+      .add_option("--rules.alert.for-outage-tolerance", o.rules_outage_tolerance,
+                  "How old the state of a pending alert may be to be restored after a restart")
+      ->capture_default_str()
+      ->group(kQuery);
+  command
+      .add_option("--rules.alert.for-grace-period", o.rules_grace_period,
+                  "Least `for` of a rule whose pending alerts are restored after a restart")
+      ->capture_default_str()
+      ->group(kQuery);
+  command
+      .add_option("--rules.alert.resend-delay", o.rules_resend_delay,
+                  "Least time between two sends of the same alert")
+      ->capture_default_str()
+      ->group(kQuery);
+  command
       .add_option("--enable-feature", o.features,
                   "PromQL features by Prometheus's names, e.g. promql-experimental-functions")
       ->delimiter(',')
@@ -241,6 +253,9 @@ void CollectFlags(ServeOptions& o) {
       {"query.max-concurrency", std::to_string(o.max_concurrency)},
       {"query.max-samples", std::to_string(o.max_samples)},
       {"query.timeout", o.query_timeout},
+      {"rules.alert.for-grace-period", o.rules_grace_period},
+      {"rules.alert.for-outage-tolerance", o.rules_outage_tolerance},
+      {"rules.alert.resend-delay", o.rules_resend_delay},
       {"self", yes(o.self)},
       {"storage.fsync", o.fsync},
       {"storage.max-series", std::to_string(o.max_series)},

@@ -144,14 +144,16 @@ Status Server::StartAll() {
   TRY(OpenStore(*loaded));
   TRY(StartSources(*loaded));
   TRY(StartProbes(*loaded));
-  api_->Attach(
-      {*database_, *evaluator_, *write_receiver_, *scraper_, [this](std::string_view metric) {
-         std::vector<api::StoredMetadata> all;
-         for (tsdb::MetadataTable::Entry& entry : database_->metadata(metric, 0)) {
-           all.push_back({std::move(entry.metric), std::move(entry.variants)});
-         }
-         return all;
-       }});
+  TRY(StartRules(*loaded));
+  api_->Attach({*database_, *evaluator_, *write_receiver_, *scraper_,
+                [this](std::string_view metric) {
+                  std::vector<api::StoredMetadata> all;
+                  for (tsdb::MetadataTable::Entry& entry : database_->metadata(metric, 0)) {
+                    all.push_back({std::move(entry.metric), std::move(entry.variants)});
+                  }
+                  return all;
+                },
+                [this] { return rules_->groups(); }});
   const Duration took(clock_.Now().ms - started_.ms);
   logger_.Info("ready", {{"web", "http://" + options_.web_listen_addresses.front()},
                          {"gateway", gateway_ == nullptr
@@ -230,8 +232,11 @@ Status Server::Reload() {
   const auto before = config();
   Status status = [&]() -> Status {
     const auto loaded = TRY(LoadConfig());
+    LoadedRules rules;
+    if (rules_ != nullptr) rules = TRY(rules_->Load(*loaded));
     if (engines_ != nullptr) TRY(engines_->Reload(GatewayOptionsOf(*loaded), loaded->scrape));
     ApplyScrapeConfig(*loaded);
+    if (rules_ != nullptr) TRY(rules_->Apply(std::move(rules), *loaded));
     const auto warn_if = [&](bool changed, const char* what) {
       if (changed) logger_.Warn("this change needs a restart", {{"section", what}});
     };
@@ -523,6 +528,40 @@ Status Server::StartProbes(const config::Config& config) {
   return OkStatus();
 }
 
+Status Server::StartRules(const config::Config& config) {
+  const auto duration = [](const std::string& text, const char* flag) -> Result<Duration> {
+    auto parsed = ParseDuration(text);
+    if (!parsed) return std::move(parsed).error().Wrap(flag);
+    return parsed;
+  };
+  rules::RunnerOptions options;
+  options.outage_tolerance =
+      TRY(duration(options_.rules_outage_tolerance, "--rules.alert.for-outage-tolerance"));
+  options.grace_period =
+      TRY(duration(options_.rules_grace_period, "--rules.alert.for-grace-period"));
+  options.resend_delay = TRY(duration(options_.rules_resend_delay, "--rules.alert.resend-delay"));
+  options.external_url = options_.external_url.empty()
+                             ? "http://" + HostName() + ":" + std::to_string(web_port())
+                             : options_.external_url;
+  while (options.external_url.ends_with('/'))
+    options.external_url.pop_back();
+  const api::QueryOptions query = TRY(QueryOptionsOf(options_, config));
+  rules_ = std::make_unique<RuleWiring>(RuleWiring::Context{.env = env_,
+                                                            .store = *database_,
+                                                            .evaluator = *evaluator_,
+                                                            .clock = clock_,
+                                                            .logger = logger_,
+                                                            .registry = registry_,
+                                                            .eval = query.eval,
+                                                            .parser = query.parser,
+                                                            .options = std::move(options),
+                                                            .alerts = {}});
+  LoadedRules loaded = TRY(rules_->Load(config));
+  TRY(rules_->Apply(std::move(loaded), config));
+  rules_->Start();
+  return OkStatus();
+}
+
 void Server::AddInternalTargets(const config::Config& config) {
   const std::string host_name = HostName();
   if (host_ != nullptr) {
@@ -568,6 +607,7 @@ void Server::Stop() {
   if (progress_ != nullptr) progress_->Stop();
   if (blind_spots_ != nullptr) blind_spots_->Stop();
   if (probes_ != nullptr) probes_->Stop();
+  if (rules_ != nullptr) rules_->Stop();
   if (engines_ != nullptr) engines_->Stop();
   if (gateway_ != nullptr) gateway_->Stop();
   if (discoverer_ != nullptr) discoverer_->Stop();

@@ -10,6 +10,7 @@
 #include "api/api.h"
 #include "app/engine_wiring.h"
 #include "app/probe_wiring.h"
+#include "app/rule_wiring.h"
 #include "app/serve_options.h"
 #include "base/clock.h"
 #include "base/env.h"
@@ -73,6 +74,7 @@ class Server {
   Status OpenStore(const config::Config& config);
   Status StartSources(const config::Config& config);
   Status StartProbes(const config::Config& config);
+  Status StartRules(const config::Config& config);
   void AddInternalTargets(const config::Config& config);
   void ApplyScrapeConfig(const config::Config& config);
 
@@ -122,6 +124,7 @@ class Server {
   std::unique_ptr<insight::ProgressWatch> progress_;
   std::unique_ptr<ProbeWiring> probes_;
   std::unique_ptr<insight::BlindSpotWatch> blind_spots_;
+  std::unique_ptr<RuleWiring> rules_;
 
   // What others see.
   std::unique_ptr<webui::WebUi> web_ui_;

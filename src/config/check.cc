@@ -9,6 +9,7 @@
 
 #include "base/glob.h"
 #include "base/quote.h"
+#include "config/rule_file.h"
 #include "config/suite_file.h"
 
 namespace sonde::config {
@@ -23,9 +24,8 @@ class Checker {
       : env_(env), options_(options), report_(report) {}
 
   void Check(const Config& config) {
-    std::size_t rule_files = 0;
     for (const std::string& pattern : config.rule_files)
-      rule_files += CheckPattern(pattern, "rule file");
+      CheckRules(pattern, config.global.legacy_names);
     for (const auto& job : config.scrape)
       CheckJob(*job);
     for (const std::string& file : config.sonde.mapping_files)
@@ -36,8 +36,6 @@ class Checker {
       CheckProbeAccess(canary.access, "canary");
     for (const auto& account : config.sonde.probes.accounts)
       CheckProbeAccess(account.access, "account " + account.name);
-    if (rule_files > 0)
-      report_ += fmt::format("  {} rule files found (not evaluated in this version)\n", rule_files);
   }
 
   bool failed() const { return failed_; }
@@ -76,6 +74,27 @@ class Checker {
     for (const auto& header : access.headers) {
       for (const std::string& file : header.files)
         CheckFile(file, "header", job);
+    }
+  }
+
+  void CheckRules(const std::string& pattern, bool legacy_names) {
+    if (CheckPattern(pattern, "rule file") == 0) return;
+    const auto files = ExpandGlob(env_, pattern);
+    if (!files) return;
+    for (const std::string& name : *files) {
+      const auto text = env_.ReadFile(name, kMaxRuleFileBytes);
+      const auto file =
+          text ? ParseRuleFile(*text, name,
+                               {.parser = options_.parser, .legacy_names = legacy_names})
+               : Result<RuleFile>(text.error());
+      if (!file) {
+        Fail(file.error().message());
+        continue;
+      }
+      std::size_t rules = 0;
+      for (const rules::GroupOptions& group : file->groups)
+        rules += group.rules.size();
+      report_ += fmt::format("  {}: {} rules found\n", name, rules);
     }
   }
 

@@ -6,12 +6,14 @@
 #include "base/env.h"
 #include "base/result.h"
 #include "config/config.h"
+#include "promql/parser.h"
 
 namespace sonde::config {
 
 struct CheckOptions {
   LoadOptions load;
-  bool syntax_only = false;  ///< Do not look at the files that the configuration names.
+  promql::ParserOptions parser = {};  ///< Of the expressions in rule files.
+  bool syntax_only = false;           ///< Do not look at the files that the configuration names.
   /// Whether a job can scrape the targets of a group; handed in by app/, which knows
   /// scrape::MakeTarget. Null: not asked.
   std::function<Status(const scrape::ScrapeOptions& job, const discovery::TargetGroup& group)>

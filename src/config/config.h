@@ -29,6 +29,8 @@ struct GlobalOptions {
   Duration scrape_interval{60'000};
   Duration scrape_timeout{10'000};
   Duration evaluation_interval{60'000};
+  Duration rule_query_offset{0};
+  bool legacy_names = false;  ///< metric_name_validation_scheme: names of Prometheus 2 only.
   Labels external_labels;
 };
 
@@ -73,6 +75,7 @@ struct SondeOptions {
                                  << 20;  ///< Of one scrape, where no body_size_limit says less.
   std::uint64_t max_bodies_in_memory_bytes = 1ULL << 30;  ///< Of all scrapes together.
   insight::ProgressOptions progress;
+  bool rule_packs = true;  ///< Evaluate the rules that ship (packs/rules).
 };
 
 /// A whole configuration. Immutable once loaded; handed around as shared_ptr<const Config>, and

@@ -230,6 +230,8 @@ GlobalOptions FillGlobal(const BlockView& global, const FillContext& context,
   out.scrape_interval = GlobalInterval(global);
   out.scrape_timeout = GlobalTimeout(global);
   out.evaluation_interval = OrElse(global.Time("evaluation_interval"), Duration(kDefaultInterval));
+  out.rule_query_offset = global.Time("rule_query_offset");
+  out.legacy_names = UsesLegacyNames(global, global);
   LabelsBuilder builder;
   if (const YamlNode* labels = global.Raw("external_labels")) {
     for (const YamlEntry& label : labels->entries) {
@@ -417,6 +419,7 @@ SondeOptions FillSonde(const BlockView& view, Duration global_interval, const Fi
   collector.cgroup_depth =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(host.Uint("cgroup_depth"), 64));
 
+  out.rule_packs = view.Bool("rule_packs");
   const BlockView self = view.Child("self");
   out.self = {self.Bool("enabled"), page_interval(self)};
   const BlockView engines = view.Child("engines");

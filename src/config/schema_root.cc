@@ -175,7 +175,7 @@ constexpr Field kRootFields[] = {
     {"global", kBlock, nullptr, kAlways, &kGlobalBlock},
     {"runtime", kBlock, nullptr, kIdle, &kRuntimeBlock},
     {"alerting", kBlock, nullptr, kIdle, &kAlertingBlock},
-    {"rule_files", kStrings, nullptr, kFile | kIdle},
+    {"rule_files", kStrings, nullptr, kFile},
     {"scrape_config_files", kStrings, nullptr, kFile},
     {"scrape_configs", kBlocks, nullptr, kNone, &kScrapeBlock,
      "empty or null scrape config section"},

@@ -224,7 +224,7 @@ constexpr Field kGlobalFields[] = {
     {"scrape_timeout", kDuration},
     {"scrape_protocols", kStrings},
     {"evaluation_interval", kDuration, "1m"},
-    {"rule_query_offset", kDuration, nullptr, kIdle},
+    {"rule_query_offset", kDuration},
     {"query_log_file", kString, nullptr, kFile | kIdle},
     {"scrape_failure_log_file", kString, nullptr, kFile | kIdle},
     {"external_labels", kStringMap},

@@ -132,6 +132,7 @@ constexpr Field kSondeFields[] = {
     {"slo", kBlock, nullptr, kNone, &kSloBlock},
     {"prices", kBlock, nullptr, kNone, &kPricesBlock},
     {"feedback", kBlock, nullptr, kNone, &kFeedbackBlock},
+    {"rule_packs", kBool, "true", kAlways},
 };
 
 }  // namespace

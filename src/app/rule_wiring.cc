@@ -1,0 +1,86 @@
+#include "app/rule_wiring.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "app/packs.h"
+#include "base/glob.h"
+
+namespace sonde::app {
+namespace {
+
+constexpr std::string_view kDefaultPrefix = "deepseek_";
+constexpr std::size_t kMaxThreads = 4;
+
+std::string WithPrefix(std::string_view text, const std::string& prefix) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t found = std::min(text.find(kDefaultPrefix, at), text.size());
+    out += text.substr(at, found - at);
+    if (found < text.size()) out += prefix;
+    at = found + kDefaultPrefix.size();
+  }
+  return out;
+}
+
+Status Add(std::string_view text, const std::string& name, const config::RuleFileOptions& options,
+           LoadedRules& loaded) {
+  config::RuleFile file = TRY(config::ParseRuleFile(text, name, options));
+  std::ranges::move(file.groups, std::back_inserter(loaded.groups));
+  std::ranges::move(file.warnings, std::back_inserter(loaded.warnings));
+  return OkStatus();
+}
+
+}  // namespace
+
+Result<LoadedRules> LoadRules(Env& env, const config::Config& config,
+                              const promql::ParserOptions& parser) {
+  LoadedRules loaded;
+  config::RuleFileOptions options{.parser = parser};
+  for (const EmbeddedFile& pack : PacksFiles()) {
+    if (!config.sonde.rule_packs || !pack.path.starts_with("rules/")) continue;
+    const std::string name = "packs/" + std::string(pack.path);
+    TRY(Add(WithPrefix(pack.contents, config.sonde.vocabulary_prefix), name, options, loaded));
+  }
+  options.legacy_names = config.global.legacy_names;
+  std::vector<std::string> seen;
+  for (const std::string& pattern : config.rule_files) {
+    for (const std::string& name : TRY(ExpandGlob(env, pattern))) {
+      if (std::ranges::find(seen, name) != seen.end()) continue;  // Two patterns, one file.
+      seen.push_back(name);
+      const std::string text = TRY(env.ReadFile(name, config::kMaxRuleFileBytes));
+      TRY(Add(text, name, options, loaded));
+    }
+  }
+  return loaded;
+}
+
+RuleWiring::RuleWiring(Context context)
+    : env_(context.env),
+      logger_(context.logger.With("rules")),
+      options_(std::move(context.options)),
+      query_(context.store, context.evaluator, std::move(context.eval), context.parser),
+      runner_({.query = query_,
+               .store = context.store,
+               .clock = context.clock,
+               .logger = logger_,
+               .alerts = std::move(context.alerts)},
+              context.registry,
+              std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxThreads)) {}
+
+Result<LoadedRules> RuleWiring::Load(const config::Config& config) const {
+  return LoadRules(env_, config, query_.parser());
+}
+
+Status RuleWiring::Apply(LoadedRules loaded, const config::Config& config) {
+  for (const std::string& warning : loaded.warnings)
+    logger_.Warn("rule file", {{"warning", warning}});
+  rules::RunnerOptions options = options_;
+  options.interval = config.global.evaluation_interval;
+  options.query_offset = config.global.rule_query_offset;
+  options.external_labels = config.global.external_labels;
+  return runner_.Apply(std::move(loaded.groups), options);
+}
+
+}  // namespace sonde::app
