@@ -78,7 +78,7 @@ TEST(RulesService, TheAnswerHasEveryField) {
       R"({"state":"firing","name":"Hot","query":"t > 80","duration":90,"keepFiringFor":0,)"
       R"("labels":{"severity":"page"},"annotations":{"s":"{{ $value }}"},"alerts":[)"
       R"({"labels":{"alertname":"Hot","gpu":"1"},"annotations":{"s":"85"},"state":"firing",)"
-      R"("activeAt":"2023-11-14T22:13:20.5Z","value":"8.55e+01"}],"health":"ok",)"
+      R"("activeAt":"2023-11-14T22:13:20.500Z","value":"8.55e+01"}],"health":"ok",)"
       R"("evaluationTime":0,"lastEvaluation":"2023-11-14T22:14:20Z","type":"alerting"},)"
       R"({"name":"a:b","query":"up","health":"err","lastError":"no","evaluationTime":0,)"
       R"("lastEvaluation":"0001-01-01T00:00:00Z","type":"recording"}],"interval":30,"limit":0,)"
@@ -114,7 +114,7 @@ TEST(RulesService, Pages) {
 TEST(RulesService, Alerts) {
   EXPECT_EQ(AlertsAnswer(Groups()).body,
             R"({"status":"success","data":{"alerts":[{"labels":{"alertname":"Hot","gpu":"1"},)"
-            R"("annotations":{"s":"85"},"state":"firing","activeAt":"2023-11-14T22:13:20.5Z",)"
+            R"("annotations":{"s":"85"},"state":"firing","activeAt":"2023-11-14T22:13:20.500Z",)"
             R"("value":"8.55e+01"}]}})");
 }
 

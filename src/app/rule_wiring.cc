@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/packs.h"
+#include "base/duration.h"
 #include "base/glob.h"
 
 namespace sonde::app {
@@ -35,11 +36,11 @@ Status Add(std::string_view text, const std::string& name, const config::RuleFil
 }  // namespace
 
 Result<LoadedRules> LoadRules(Env& env, const config::Config& config,
-                              const promql::ParserOptions& parser) {
+                              const promql::ParserOptions& parser, bool packs) {
   LoadedRules loaded;
   config::RuleFileOptions options{.parser = parser};
   for (const EmbeddedFile& pack : PacksFiles()) {
-    if (!config.sonde.rule_packs || !pack.path.starts_with("rules/")) continue;
+    if (!packs || !config.sonde.rule_packs || !pack.path.starts_with("rules/")) continue;
     const std::string name = "packs/" + std::string(pack.path);
     TRY(Add(WithPrefix(pack.contents, config.sonde.vocabulary_prefix), name, options, loaded));
   }
@@ -56,11 +57,29 @@ Result<LoadedRules> LoadRules(Env& env, const config::Config& config,
   return loaded;
 }
 
+Result<rules::RunnerOptions> RuleRunnerOptions(const ServeOptions& options, std::string own_url) {
+  const auto duration = [](const std::string& text, const char* flag) -> Result<Duration> {
+    auto parsed = ParseDuration(text);
+    if (!parsed) return std::move(parsed).error().Wrap(flag);
+    return parsed;
+  };
+  rules::RunnerOptions out;
+  out.outage_tolerance =
+      TRY(duration(options.rules_outage_tolerance, "--rules.alert.for-outage-tolerance"));
+  out.grace_period = TRY(duration(options.rules_grace_period, "--rules.alert.for-grace-period"));
+  out.resend_delay = TRY(duration(options.rules_resend_delay, "--rules.alert.resend-delay"));
+  out.external_url = options.external_url.empty() ? std::move(own_url) : options.external_url;
+  while (out.external_url.ends_with('/'))
+    out.external_url.pop_back();
+  return out;
+}
+
 RuleWiring::RuleWiring(Context context)
     : env_(context.env),
       logger_(context.logger.With("rules")),
+      packs_(context.packs),
       options_(std::move(context.options)),
-      query_(context.store, context.evaluator, std::move(context.eval), context.parser),
+      query_(context.store, context.evaluator, std::move(context.eval), context.parser, &cancel_),
       runner_({.query = query_,
                .store = context.store,
                .clock = context.clock,
@@ -70,7 +89,7 @@ RuleWiring::RuleWiring(Context context)
               std::clamp<std::size_t>(std::thread::hardware_concurrency(), 1, kMaxThreads)) {}
 
 Result<LoadedRules> RuleWiring::Load(const config::Config& config) const {
-  return LoadRules(env_, config, query_.parser());
+  return LoadRules(env_, config, query_.parser(), packs_);
 }
 
 Status RuleWiring::Apply(LoadedRules loaded, const config::Config& config) {

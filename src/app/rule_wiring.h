@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "app/serve_options.h"
 #include "base/clock.h"
 #include "base/env.h"
 #include "base/log.h"
@@ -18,13 +19,17 @@
 namespace sonde::app {
 
 /// The rule files that a configuration names, and those that ship (`packs/rules/…`, with the
-/// configured prefix in place of `deepseek_`). Errors name file, line and column.
+/// configured prefix in place of `deepseek_`; none of these without `packs`). Errors name file,
+/// line and column.
 struct LoadedRules {
   std::vector<rules::GroupOptions> groups;
   std::vector<std::string> warnings;
 };
 Result<LoadedRules> LoadRules(Env& env, const config::Config& config,
-                              const promql::ParserOptions& parser);
+                              const promql::ParserOptions& parser, bool packs);
+
+/// What the command line says of rules. `own_url` stands where there is no --web.external-url.
+Result<rules::RunnerOptions> RuleRunnerOptions(const ServeOptions& options, std::string own_url);
 
 /// Rules as `sonde serve` runs them. Start once; Stop is idempotent. All references must outlive
 /// it. Thread-safe.
@@ -39,6 +44,7 @@ class RuleWiring {
     instrument::Registry& registry;
     promql::EvalOptions eval;
     promql::ParserOptions parser;
+    bool packs;                    ///< As LoadRules.
     rules::RunnerOptions options;  ///< What the command line says; the rest comes from the file.
     rules::AlertSink alerts;       ///< Who routes and notifies; null: nobody.
   };
@@ -49,14 +55,20 @@ class RuleWiring {
   Result<LoadedRules> Load(const config::Config& config) const;
   Status Apply(LoadedRules loaded, const config::Config& config);
   void Start() { runner_.Start(); }
-  void Stop() { runner_.Stop(); }
+  /// A query under way is cancelled.
+  void Stop() {
+    cancel_.Cancel();
+    runner_.Stop();
+  }
 
   std::vector<rules::GroupView> groups() const { return runner_.groups(); }
 
  private:
   Env& env_;
   const Logger logger_;
+  const bool packs_;
   const rules::RunnerOptions options_;
+  promql::CancelFlag cancel_;
   const rules::InstantQuery query_;
   rules::Runner runner_;
 };

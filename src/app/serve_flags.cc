@@ -165,6 +165,7 @@ void AddQueryFlags(CLI::App& command, ServeOptions& o) {
       .add_option("--query.max-samples", o.max_samples, "Samples that one query may hold in memory")
       ->capture_default_str()
       ->group(kQuery);
+  AddSwitch(command, "rule-packs", o.rule_packs, "Evaluate the rules that ship", kQuery);
   command
       .add_option("--rules.alert.for-outage-tolerance", o.rules_outage_tolerance,
                   "How old the state of a pending alert may be to be restored after a restart")
@@ -253,6 +254,7 @@ void CollectFlags(ServeOptions& o) {
       {"query.max-concurrency", std::to_string(o.max_concurrency)},
       {"query.max-samples", std::to_string(o.max_samples)},
       {"query.timeout", o.query_timeout},
+      {"rule-packs", yes(o.rule_packs)},
       {"rules.alert.for-grace-period", o.rules_grace_period},
       {"rules.alert.for-outage-tolerance", o.rules_outage_tolerance},
       {"rules.alert.resend-delay", o.rules_resend_delay},

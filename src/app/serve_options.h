@@ -45,10 +45,11 @@ struct ServeOptions {
   std::string query_timeout = "2m";
   std::uint64_t max_concurrency = 20;
   std::uint64_t max_samples = 50'000'000;
+  bool rule_packs = true;                     ///< Evaluate the rules that ship.
   std::string rules_outage_tolerance = "1h";  ///< How old a `for` state may be to be restored.
   std::string rules_grace_period = "10m";     ///< Least `for` whose state is restored.
   std::string rules_resend_delay = "1m";      ///< Between two sends of the same alert.
-  std::vector<std::string> features;  ///< --enable-feature, as Prometheus names them.
+  std::vector<std::string> features;          ///< --enable-feature, as Prometheus names them.
 
   std::string log_level = "info";
   std::string log_format = "logfmt";

@@ -529,22 +529,8 @@ Status Server::StartProbes(const config::Config& config) {
 }
 
 Status Server::StartRules(const config::Config& config) {
-  const auto duration = [](const std::string& text, const char* flag) -> Result<Duration> {
-    auto parsed = ParseDuration(text);
-    if (!parsed) return std::move(parsed).error().Wrap(flag);
-    return parsed;
-  };
-  rules::RunnerOptions options;
-  options.outage_tolerance =
-      TRY(duration(options_.rules_outage_tolerance, "--rules.alert.for-outage-tolerance"));
-  options.grace_period =
-      TRY(duration(options_.rules_grace_period, "--rules.alert.for-grace-period"));
-  options.resend_delay = TRY(duration(options_.rules_resend_delay, "--rules.alert.resend-delay"));
-  options.external_url = options_.external_url.empty()
-                             ? "http://" + HostName() + ":" + std::to_string(web_port())
-                             : options_.external_url;
-  while (options.external_url.ends_with('/'))
-    options.external_url.pop_back();
+  rules::RunnerOptions options =
+      TRY(RuleRunnerOptions(options_, "http://" + HostName() + ":" + std::to_string(web_port())));
   const api::QueryOptions query = TRY(QueryOptionsOf(options_, config));
   rules_ = std::make_unique<RuleWiring>(RuleWiring::Context{.env = env_,
                                                             .store = *database_,
@@ -554,6 +540,7 @@ Status Server::StartRules(const config::Config& config) {
                                                             .registry = registry_,
                                                             .eval = query.eval,
                                                             .parser = query.parser,
+                                                            .packs = options_.rule_packs,
                                                             .options = std::move(options),
                                                             .alerts = {}});
   LoadedRules loaded = TRY(rules_->Load(config));

@@ -158,9 +158,9 @@ TEST(RuleTestFile, ErrorsNameThePlace) {
     return file ? "no error" : file.error().message();
   };
   EXPECT_THAT(error("tests:\n- {name: a, start_timestamp: soon}\n"),
-              HasSubstr("t.yml:2:31: \"soon\" is neither Unix seconds nor RFC 3339"));
+              HasSubstr("t.yml:2:30: \"soon\" is neither Unix seconds nor RFC 3339"));
   EXPECT_THAT(error("group_eval_order: [a, a]\n"), HasSubstr("repeated"));
-  EXPECT_THAT(error("tests:\n- {nam: a}\n"), HasSubstr("did you mean name?"));
+  EXPECT_THAT(error("tests:\n- {intervall: 1m}\n"), HasSubstr("did you mean interval?"));
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ TEST(Schema, RelabelRules) {
 
 TEST(Schema, WarnsAboutWhatIsNotActive) {
   const auto document = ParseYaml(
-      "rule_files: [a.yml]\nscrape_configs:\n- job_name: x\n  dns_sd_configs:\n"
+      "runtime: {}\nscrape_configs:\n- job_name: x\n  dns_sd_configs:\n"
       "  - {names: [a]}\n  scrape_native_histograms: false\n",
       "f.yml");
   Diagnostics diagnostics("f.yml");
@@ -106,7 +106,7 @@ TEST(Schema, WarnsAboutWhatIsNotActive) {
   ASSERT_TRUE(diagnostics.ok());
   ASSERT_EQ(diagnostics.warnings().size(), 2U);
   EXPECT_EQ(diagnostics.warnings()[0],
-            "f.yml:1:1: rule_files is configured but not active in this version");
+            "f.yml:1:1: runtime is configured but not active in this version");
   EXPECT_EQ(diagnostics.warnings()[1],
             "f.yml:4:3: dns_sd_configs is configured but not active in this version");
 }

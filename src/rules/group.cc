@@ -119,8 +119,9 @@ std::size_t Group::EvaluateRule(Entry& entry, Timestamp time) {
   entry.health = status ? RuleHealth::kOk : RuleHealth::kBad;
   if (!status) {
     counts_.failures.fetch_add(1, std::memory_order_relaxed);
-    // Once for each kind of failure, not at each interval.
-    if (entry.last_error != status.error().message()) {
+    // Once for each kind of failure, not at each interval; not for a stop.
+    if (entry.last_error != status.error().message() &&
+        status.error().kind() != ErrorKind::kCancelled) {
       context_.logger.Warn("a rule failed", {{"file", options_.file},
                                              {"group", options_.name},
                                              {"name", entry.rule->options().name},

@@ -10,7 +10,7 @@ Result<std::vector<promql::ResultSeries>> InstantQuery::Ask(const promql::Expr& 
                                                             Timestamp at) const {
   promql::EvalOptions options = eval_;
   options.query = text;
-  auto result = TRY(evaluator_.Evaluate(expr, {at, at, Duration(0)}, store_, options, nullptr));
+  auto result = TRY(evaluator_.Evaluate(expr, {at, at, Duration(0)}, store_, options, cancel_));
   if (auto* vector = std::get_if<promql::VectorResult>(&result.value)) {
     return std::move(vector->series);
   }

@@ -17,8 +17,13 @@ namespace sonde::rules {
 class InstantQuery {
  public:
   InstantQuery(const storage::Queryable& store, const promql::Evaluator& evaluator,
-               promql::EvalOptions eval, promql::ParserOptions parser)
-      : store_(store), evaluator_(evaluator), eval_(std::move(eval)), parser_(parser) {}
+               promql::EvalOptions eval, promql::ParserOptions parser,
+               const promql::CancelFlag* cancel = nullptr)
+      : store_(store),
+        evaluator_(evaluator),
+        eval_(std::move(eval)),
+        parser_(parser),
+        cancel_(cancel) {}
 
   /// `text` is what `expr` was parsed from. A scalar becomes a series without labels. Errors: the
   /// evaluation's, or kInvalid for a result that is neither vector nor scalar.
@@ -35,6 +40,7 @@ class InstantQuery {
   const promql::Evaluator& evaluator_;
   const promql::EvalOptions eval_;
   const promql::ParserOptions parser_;
+  const promql::CancelFlag* const cancel_;  // Null: queries are never cancelled.
 };
 
 }  // namespace sonde::rules

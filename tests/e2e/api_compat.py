@@ -115,7 +115,7 @@ with temporary_folder() as folder:
     with program(prometheus, f"--config.file={folder / 'empty.yml'}", f"--storage.tsdb.path={folder / 'theirs'}",
                  f"--web.listen-address=127.0.0.1:{port}", "--web.enable-remote-write-receiver", "--log.level=warn",
                  ready_url=f"http://127.0.0.1:{port}/-/ready"), \
-            Server(folder / "sonde", "--no-host", "--no-self", "--no-gateway", "--no-engine.autodetect") as server:
+            Server(folder / "sonde", "--no-host", "--no-self", "--no-gateway", "--no-engine.autodetect", "--no-rule-packs") as server:
         theirs = Api(f"http://127.0.0.1:{port}")
         for url in (server.url, theirs.url):
             fill(url)
