@@ -528,27 +528,6 @@ Status Server::StartProbes(const config::Config& config) {
   return OkStatus();
 }
 
-Status Server::StartRules(const config::Config& config) {
-  rules::RunnerOptions options =
-      TRY(RuleRunnerOptions(options_, "http://" + HostName() + ":" + std::to_string(web_port())));
-  const api::QueryOptions query = TRY(QueryOptionsOf(options_, config));
-  rules_ = std::make_unique<RuleWiring>(RuleWiring::Context{.env = env_,
-                                                            .store = *database_,
-                                                            .evaluator = *evaluator_,
-                                                            .clock = clock_,
-                                                            .logger = logger_,
-                                                            .registry = registry_,
-                                                            .eval = query.eval,
-                                                            .parser = query.parser,
-                                                            .packs = options_.rule_packs,
-                                                            .options = std::move(options),
-                                                            .alerts = {}});
-  LoadedRules loaded = TRY(rules_->Load(config));
-  TRY(rules_->Apply(std::move(loaded), config));
-  rules_->Start();
-  return OkStatus();
-}
-
 void Server::AddInternalTargets(const config::Config& config) {
   const std::string host_name = HostName();
   if (host_ != nullptr) {
@@ -576,6 +555,27 @@ void Server::AddInternalTargets(const config::Config& config) {
                            .format = wire::ExpositionFormat::kText,
                            .render = [this] { return api::SelfMetricsPage(registry_, {}); }});
   }
+}
+
+Status Server::StartRules(const config::Config& config) {
+  rules::RunnerOptions options =
+      TRY(RuleRunnerOptions(options_, "http://" + HostName() + ":" + std::to_string(web_port())));
+  const api::QueryOptions query = TRY(QueryOptionsOf(options_, config));
+  rules_ = std::make_unique<RuleWiring>(RuleWiring::Context{.env = env_,
+                                                            .store = *database_,
+                                                            .evaluator = *evaluator_,
+                                                            .clock = clock_,
+                                                            .logger = logger_,
+                                                            .registry = registry_,
+                                                            .eval = query.eval,
+                                                            .parser = query.parser,
+                                                            .packs = options_.rule_packs,
+                                                            .options = std::move(options),
+                                                            .alerts = {}});
+  LoadedRules loaded = TRY(rules_->Load(config));
+  TRY(rules_->Apply(std::move(loaded), config));
+  rules_->Start();
+  return OkStatus();
 }
 
 void Server::ApplyScrapeConfig(const config::Config& config) {
