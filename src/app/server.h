@@ -73,6 +73,7 @@ class Server {
   Status OpenStore(const config::Config& config);
   Status StartSources(const config::Config& config);
   Status StartProbes(const config::Config& config);
+  insight::ProgressHooks MakeProgressHooks();
   void AddInternalTargets(const config::Config& config);
   void ApplyScrapeConfig(const config::Config& config);
 
