@@ -144,6 +144,7 @@ Status Server::StartAll() {
   TRY(OpenStore(*loaded));
   TRY(StartSources(*loaded));
   TRY(StartProbes(*loaded));
+  TRY(StartAlerting());
   api_->Attach(
       {*database_, *evaluator_, *write_receiver_, *scraper_, [this](std::string_view metric) {
          std::vector<api::StoredMetadata> all;
@@ -231,6 +232,7 @@ Status Server::Reload() {
   Status status = [&]() -> Status {
     const auto loaded = TRY(LoadConfig());
     if (engines_ != nullptr) TRY(engines_->Reload(GatewayOptionsOf(*loaded), loaded->scrape));
+    if (alerting_ != nullptr) TRY(alerting_->Reload());
     ApplyScrapeConfig(*loaded);
     const auto warn_if = [&](bool changed, const char* what) {
       if (changed) logger_.Warn("this change needs a restart", {{"section", what}});
@@ -274,6 +276,13 @@ Status Server::StartApi() {
   const std::string route_prefix =
       options_.route_prefix.empty() ? external_prefix : PathOf(options_.route_prefix);
   web_ui_ = std::make_unique<webui::WebUi>(webui::DistFiles(), external_prefix);
+  alerting_ = std::make_unique<AlertmanagerWiring>(
+      AlertmanagerWiring::Context{.loops = loops_,
+                                  .pool = ingest_workers_,
+                                  .env = env_,
+                                  .clock = clock_,
+                                  .logger = logger_.With("alerting"),
+                                  .registry = registry_});
 
   const api::BuildStatus build = BuildInfo();
   api::AddProcessMetrics(registry_, build.version, build.revision);
@@ -333,6 +342,15 @@ api::ApiContext Server::MakeApiContext() {
   return context;
 }
 
+Status Server::StartAlerting() {
+  std::string url = options_.external_url.empty()
+                        ? "http://" + HostName() + ":" + std::to_string(web_port())
+                        : options_.external_url;
+  while (url.ends_with('/'))
+    url.pop_back();
+  return alerting_->Start(options_.alertmanager_file, options_.storage_path + "/alerting", url);
+}
+
 std::vector<api::SondeRoute> Server::MakeSondeRoutes() {
   std::vector<api::SondeRoute> all;
   const auto add = [&](std::vector<api::SondeRoute> routes) {
@@ -340,6 +358,7 @@ std::vector<api::SondeRoute> Server::MakeSondeRoutes() {
   };
   add(GatewayRoutes([this] { return running_gateway_.load(); }, logger_.With("gateway")));
   all.push_back(FeedbackRoute([this] { return running_gateway_.load(); }));
+  add(alerting_->Routes());
   add(BlindSpotRoutes([this] { return blind_spots_.get(); }));
   add(InsightRoutes({.progress =
                          [this] {
@@ -568,6 +587,7 @@ void Server::Stop() {
   if (progress_ != nullptr) progress_->Stop();
   if (blind_spots_ != nullptr) blind_spots_->Stop();
   if (probes_ != nullptr) probes_->Stop();
+  if (alerting_ != nullptr) alerting_->Stop();
   if (engines_ != nullptr) engines_->Stop();
   if (gateway_ != nullptr) gateway_->Stop();
   if (discoverer_ != nullptr) discoverer_->Stop();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "app/alertmanager_wiring.h"
 #include "app/engine_wiring.h"
 #include "app/probe_wiring.h"
 #include "app/serve_options.h"
@@ -73,6 +74,7 @@ class Server {
   Status OpenStore(const config::Config& config);
   Status StartSources(const config::Config& config);
   Status StartProbes(const config::Config& config);
+  Status StartAlerting();
   void AddInternalTargets(const config::Config& config);
   void ApplyScrapeConfig(const config::Config& config);
 
@@ -122,6 +124,8 @@ class Server {
   std::unique_ptr<insight::ProgressWatch> progress_;
   std::unique_ptr<ProbeWiring> probes_;
   std::unique_ptr<insight::BlindSpotWatch> blind_spots_;
+
+  std::unique_ptr<AlertmanagerWiring> alerting_;
 
   // What others see.
   std::unique_ptr<webui::WebUi> web_ui_;

@@ -97,8 +97,20 @@ void FillSlack(const BlockView& view, const BlockView& global, const FillContext
   }
 }
 
+/// Templates of one's own are not rendered yet: what is sent instead must be no surprise.
+void WarnOfTemplates(const BlockView& view, Diagnostics& diagnostics) {
+  if (view.node() == nullptr) return;
+  for (const YamlEntry& entry : view.node()->entries) {
+    if (entry.value.text.find("{{") == std::string::npos) continue;
+    diagnostics.Warn(entry.value.mark,
+                     fmt::format("{} is a template, which this version does not render: the "
+                                 "default text is sent",
+                                 entry.key));
+  }
+}
+
 alerting::Receiver FillReceiver(const BlockView& view, const BlockView& global,
-                                const FillContext& context) {
+                                const FillContext& context, Diagnostics& diagnostics) {
   alerting::Receiver receiver;
   receiver.name = view.Text("name");
   for (const ReceiverKind& kind : ReceiverKinds()) {
@@ -112,6 +124,7 @@ alerting::Receiver FillReceiver(const BlockView& view, const BlockView& global,
         const BlockView& owner = config.Has("http_config") ? config : global;
         out.http = FillHttp(owner.Child("http_config"), context);
       }
+      if (out.type == "slack") WarnOfTemplates(config, diagnostics);
       if (out.type == "webhook") {
         out.kind = alerting::IntegrationKind::kWebhook;
         out.url = config.Text("url");
@@ -233,7 +246,7 @@ Result<AlertmanagerConfig> ParseAlertmanagerFile(Env& env, std::string_view text
     }
   }
   for (const BlockView& receiver : view.Children("receivers"))
-    options.receivers.push_back(FillReceiver(receiver, global, context));
+    options.receivers.push_back(FillReceiver(receiver, global, context, diagnostics));
   for (const std::string& pattern : view.Strings("templates"))
     options.templates.push_back(context.Resolve(pattern));
   if (!diagnostics.ok()) return diagnostics.ToError();

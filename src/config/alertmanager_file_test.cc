@@ -157,8 +157,9 @@ receivers:
   EXPECT_EQ(chat[1].url, "http://127.0.0.1:1/secret");
   EXPECT_EQ(chat[1].channel, "#ops");
   EXPECT_FALSE(chat[1].send_resolved);
-  ASSERT_EQ(config->warnings.size(), 1U);
+  ASSERT_EQ(config->warnings.size(), 2U);
   EXPECT_NE(config->warnings[0].find("email_configs"), std::string::npos);
+  EXPECT_NE(config->warnings[1].find("title is a template"), std::string::npos);
   EXPECT_EQ(config->original.find("secret\n"), std::string::npos) << config->original;
   ASSERT_EQ(options.inhibit_rules.size(), 1U);
   EXPECT_EQ(options.inhibit_rules[0].target[0].ToString(), R"(sev="b")");

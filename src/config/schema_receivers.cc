@@ -352,7 +352,7 @@ constexpr Field kSlackFields[] = {
     {"title_link", kString},
     {"pretext", kString},
     {"text", kString},
-    {"message_text", kString},
+    {"message_text", kString, nullptr, kIdle},
     {"fields", kBlocks, nullptr, kNone, &kSlackFieldBlock},
     {"short_fields", kBool},
     {"footer", kString},
@@ -364,8 +364,8 @@ constexpr Field kSlackFields[] = {
     {"thumb_url", kString},
     {"link_names", kBool},
     {"mrkdwn_in", kStrings},
-    {"actions", kBlocks, nullptr, kNone, &kSlackActionBlock},
-    {"update_message", kBool},
+    {"actions", kBlocks, nullptr, kIdle, &kSlackActionBlock},
+    {"update_message", kBool, nullptr, kIdle},
     {"timeout", kDuration},
 };
 constexpr Block kSlackBlock = {"slack_config", "slack.plain", kSlackFields, CheckSlack, true};
@@ -377,7 +377,7 @@ constexpr Field kWebhookFields[] = {
     {"url_file", kString, nullptr, kFile},
     {"max_alerts", kUint},
     {"timeout", kDuration},
-    {"payload", kAny},
+    {"payload", kAny, nullptr, kIdle},
 };
 constexpr Block kWebhookBlock = {"webhook_config", "webhook.plain", kWebhookFields, CheckWebhook,
                                  true};
