@@ -29,7 +29,8 @@ TEST(RecordLog, KeepsAcknowledgedRecordsThroughEveryCrash) {
       for (int i = 0; i < 6; ++i) {
         const std::string record = "{\"n\":" + std::to_string(i) + "}";
         if (opened->log.Append(record)) acknowledged.push_back(record);
-        if (i == 3 && opened->log.Rewrite(acknowledged)) EXPECT_TRUE(acknowledged.size() >= 4);
+        // May fail, too: then what follows fails, and the old file holds.
+        if (i == 3) static_cast<void>(opened->log.Rewrite(acknowledged));
       }
     }
     Rng rng(stop);
