@@ -135,6 +135,8 @@ class Alertmanager {
   Status PutOne(const Alert& alert, Timestamp now) REQUIRES(mutex_);
   void Dispatch(const StoredAlertPtr& alert, Entry& entry, Timestamp now) REQUIRES(mutex_);
   void Schedule(Group& group, Timestamp at) REQUIRES(mutex_);
+  /// The wall clock was set back: what was due in a minute still is.
+  void ShiftTimers(Duration by) REQUIRES(mutex_);
   void Process(Group& group, Timestamp now) REQUIRES(mutex_);
   void StartFlush(Group& group, Timestamp now) REQUIRES(mutex_);
   void ContinueFlush(Group& group, Timestamp now) REQUIRES(mutex_);
@@ -180,6 +182,7 @@ class Alertmanager {
   std::vector<std::string> pending_log_ GUARDED_BY(mutex_);
   AlertmanagerCounts counts_ GUARDED_BY(mutex_);
   Timestamp next_gc_ GUARDED_BY(mutex_);
+  Timestamp last_tick_ GUARDED_BY(mutex_) = Timestamp::Min();
   std::uint64_t next_id_ GUARDED_BY(mutex_) = 1;
 
   Mutex io_mutex_;  // Taken before mutex_.

@@ -136,6 +136,22 @@ TEST(Alertmanager, SilencesChangeAsInTheReference) {
   EXPECT_EQ(a.FindSilence(id), std::nullopt);
 }
 
+TEST(Alertmanager, AClockThatIsSetBackDelaysNothing) {
+  Pipeline p;
+  ASSERT_TRUE(p.Put(Pipeline::Make({{"alertname", "A"}})));
+  p.clock.Advance(Duration(20'000));
+  p.alertmanager->Tick();
+  EXPECT_TRUE(p.waiting.empty());
+  p.clock.Advance(-60 * kMinute);
+  p.alertmanager->Tick();
+  p.clock.Advance(Duration(9'000));
+  p.alertmanager->Tick();
+  EXPECT_TRUE(p.waiting.empty());
+  p.clock.Advance(Duration(1'000));
+  p.alertmanager->Tick();
+  EXPECT_EQ(p.waiting.size(), 1U);
+}
+
 TEST(Alertmanager, LateCompletionsDoNoHarm) {
   Pipeline p;
   ASSERT_TRUE(p.Put(Pipeline::Make({{"alertname", "A"}})));

@@ -53,12 +53,30 @@ void Alertmanager::Schedule(Group& group, Timestamp at) {
   timers_.insert({at, group.id});
 }
 
+void Alertmanager::ShiftTimers(Duration by) {
+  timers_.clear();
+  for (const auto& [id, group] : groups_by_id_) {
+    group->next_flush += by;
+    if (group->flush) {
+      group->flush->deadline += by;
+      for (Attempt& attempt : group->flush->attempts)
+        attempt.next_try += by;
+    }
+    if (!group->timer) continue;
+    *group->timer += by;
+    timers_.insert({*group->timer, id});
+  }
+  next_gc_ += by;
+}
+
 Timestamp Alertmanager::Tick() {
   std::vector<Outgoing> outgoing;
   Timestamp next;
   {
     MutexLock lock(mutex_);
     const Timestamp now = context_.clock.Now();
+    if (now < last_tick_) ShiftTimers(now - last_tick_);
+    last_tick_ = now;
     while (!timers_.empty() && timers_.begin()->first <= now) {
       const std::uint64_t id = timers_.begin()->second;
       timers_.erase(timers_.begin());
