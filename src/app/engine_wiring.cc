@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "collect/engine/canary.h"
+#include "collect/probe/canary.h"
 #include "discovery/target_group.h"
 #include "net/http.h"
 
@@ -76,6 +76,7 @@ EngineWiring::EngineWiring(Options options, net::LoopGroup& loops, scrape::Scrap
       logger_(logger.With("engines")),
       scrape_interval_(options.scrape_interval),
       loops_(loops),
+      clock_(clock),
       client_(ClientOptions(), registry, "engines"),
       finder_(options.finder, loops.Next(), client_, clock, logger, registry),
       gateway_options_(std::move(options.gateway)),
@@ -109,7 +110,20 @@ void EngineWiring::SendCanary(const std::string& instance, const std::string& mo
                               std::function<void(bool)> done) {
   for (const collect::FoundEngine& engine : finder_.engines()) {
     if (engine.instance() != instance || !engine.identity.serves_api) continue;
-    collect::SendCanary(loops_.Next(), client_, engine.url, model, kCanaryTimeout, std::move(done));
+    const collect::CanaryEndpoint endpoint{
+        .url = engine.url, .instance = instance, .model = model, .authorization = {}};
+    loops_.Next().Spawn([this, endpoint, done = std::move(done)](net::Fiber& fiber) {
+      collect::Question question;
+      question.name = "alive";
+      question.prompt = "1";
+      const auto result = collect::AskCanary(fiber, client_, clock_, endpoint, "progress", question,
+                                             1, kCanaryTimeout);
+      if (fiber.cancelled()) return;
+      // An answer that is an error is an answer: the engine refuses, it does not hang.
+      using enum collect::CanaryOutcome;
+      done(result.outcome != kTimeout && result.outcome != kBroken && result.outcome != kConnect &&
+           result.outcome != kTls);
+    });
     return;
   }
 }

@@ -60,6 +60,7 @@ class EngineWiring {
   const Logger logger_;
   const Duration scrape_interval_;
   net::LoopGroup& loops_;
+  const Clock& clock_;
   net::HttpClient client_;
   collect::EngineFinder finder_;
   bool started_ = false;

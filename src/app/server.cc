@@ -93,6 +93,20 @@ std::vector<api::NamedCount> Counts(const std::vector<tsdb::NamedCount>& counts)
   return out;
 }
 
+/// Histograms have to reach the laxest objective.
+insight::BlindSpotOptions BlindSpotOptionsOf(const gateway::SloOptions& slo) {
+  insight::BlindSpotOptions options;
+  Duration e2e{0};
+  Duration ttft{0};
+  for (const gateway::SloObjective& objective : slo.objectives) {
+    e2e = std::max(e2e, objective.e2e);
+    ttft = std::max(ttft, objective.ttft);
+  }
+  if (e2e > Duration(0)) options.e2e_objective = e2e;
+  if (ttft > Duration(0)) options.ttft_objective = ttft;
+  return options;
+}
+
 scrape::ScrapeOptions InternalJob(const char* name, Duration interval) {
   scrape::ScrapeOptions job;
   job.job_name = name;
@@ -500,7 +514,7 @@ Status Server::StartSources(const config::Config& config) {
   if (config.sonde.progress.enabled) {
     progress_ = std::make_unique<insight::ProgressWatch>(
         config.sonde.progress, config.sonde.vocabulary_prefix, *database_, *evaluator_, clock_,
-        logger_, registry_, std::bind_front(&EngineWiring::SendCanary, engines_.get()));
+        logger_, registry_, MakeProgressHooks());
     progress_->Start();
   }
   return OkStatus();
@@ -536,10 +550,24 @@ Status Server::StartProbes(const config::Config& config) {
   sources.gateway_on = gateway_ != nullptr;
   sources.host_name = HostName();
   blind_spots_ = std::make_unique<insight::BlindSpotWatch>(
-      insight::BlindSpotOptions{}, config.sonde.vocabulary_prefix, *database_, *evaluator_, clock_,
-      logger_, registry_, std::move(sources));
+      BlindSpotOptionsOf(config.sonde.gateway.slo), config.sonde.vocabulary_prefix, *database_,
+      *evaluator_, clock_, logger_, registry_, std::move(sources));
   blind_spots_->Start();
   return OkStatus();
+}
+
+insight::ProgressHooks Server::MakeProgressHooks() {
+  insight::ProgressHooks hooks;
+  hooks.canary = std::bind_front(&EngineWiring::SendCanary, engines_.get());
+  if (gateway_ == nullptr) return hooks;
+  // An engine that is no upstream of the gateway is none of its business: kNotFound.
+  hooks.restarted = [this](const std::string& instance, Timestamp began) {
+    (void)gateway_->SawRestart(instance, began);
+  };
+  hooks.sleeps = [this](const std::string& instance, bool asleep) {
+    (void)(asleep ? gateway_->SawSleep(instance) : gateway_->SawAwake(instance));
+  };
+  return hooks;
 }
 
 void Server::AddInternalTargets(const config::Config& config) {

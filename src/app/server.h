@@ -75,6 +75,7 @@ class Server {
   Status StartSources(const config::Config& config);
   Status StartProbes(const config::Config& config);
   Status StartAlerting();
+  insight::ProgressHooks MakeProgressHooks();
   void AddInternalTargets(const config::Config& config);
   void ApplyScrapeConfig(const config::Config& config);
 

@@ -194,10 +194,10 @@ Result<std::unique_ptr<Gateway>> Gateway::Create(net::LoopGroup& loops,
         proxy->Handle(fiber, request, response);
       },
       impl->logger, registry, "gateway");
-  const auto per_upstream = [&](const std::string& name, std::string_view help, auto value) {
+  const auto per_upstream = [&](const std::string& name, std::string_view help, auto value,
+                                instrument::FamilyType type = instrument::FamilyType::kGauge) {
     registry.AddCollector(
-        name, help, instrument::FamilyType::kGauge,
-        [holder = impl->holder, value](std::vector<instrument::Point>& points) {
+        name, help, type, [holder = impl->holder, value](std::vector<instrument::Point>& points) {
           for (const auto& upstream : holder->Get()->upstreams) {
             instrument::Point point;
             point.labels = {{"source", "gateway"}, {"instance", upstream->name()}};
@@ -210,6 +210,13 @@ Result<std::unique_ptr<Gateway>> Gateway::Create(net::LoopGroup& loops,
                [](const Upstream& upstream) { return upstream.health.up() ? 1.0 : 0.0; });
   per_upstream("sonde_gateway_upstream_ejected", "1 while the upstream gets no requests.",
                [](const Upstream& upstream) { return upstream.health.ejected() ? 1.0 : 0.0; });
+  per_upstream("sonde_gateway_upstream_silent",
+               "1 while the upstream takes connections and does not answer probes.",
+               [](const Upstream& upstream) { return upstream.health.silent() ? 1.0 : 0.0; });
+  per_upstream(
+      "sonde_gateway_upstream_tokens_total", "Tokens of streams that came back from the upstream.",
+      [](const Upstream& upstream) { return static_cast<double>(upstream.tokens_returned()); },
+      instrument::FamilyType::kCounter);
   per_upstream("sonde_gateway_upstream_weight",
                "The upstream's share of the requests; less than its weight while it returns.",
                [&clock](const Upstream& upstream) {

@@ -219,9 +219,10 @@ TEST_F(BadInputTest, AnAnswerThatNeverEnds) {
     }
   });
   client.ReadUntil("\r\n\r\n");
-  for (int i = 0; i < 128; ++i)
+  for (int i = 0; i < 512; ++i)
     ASSERT_EQ(client.ReadBytes(1U << 20).size(), 1U << 20);
-  EXPECT_LT(Resident(), before + (64U << 20));
+  // AddressSanitizer keeps up to 256 MiB of what this test itself has freed.
+  EXPECT_LT(Resident(), before + (384U << 20));
   client.Close();
   writer.join();  // The gateway has told the upstream to stop.
   ASSERT_TRUE(Counted(1));

@@ -31,6 +31,7 @@ void Health::Clear(std::int64_t now) {
   streak_ = 0;
   last_error_.clear();
   up_.store(true, std::memory_order_relaxed);
+  silent_.store(false, std::memory_order_relaxed);
   if (ejected_.exchange(false, std::memory_order_relaxed)) {
     returned_.store(now, std::memory_order_relaxed);
   }
@@ -51,6 +52,7 @@ void Health::Unreachable(std::int64_t now, std::string_view why) {
   last_contact_ = now;
   last_error_ = why;
   up_.store(false, std::memory_order_relaxed);
+  silent_.store(false, std::memory_order_relaxed);
   // Requests that were under way together count as one: the pause doubles with time, not with load.
   if (!ejected_.load(std::memory_order_relaxed) || now >= ejected_until_) Eject(now);
 }
@@ -64,8 +66,9 @@ void Health::Failed(std::int64_t now, std::string_view why) {
   if (++streak_ >= options_.failures) Eject(now);
 }
 
-void Health::ProbeFailed(std::int64_t now, std::string_view why) {
+void Health::ProbeFailed(std::int64_t now, std::string_view why, bool silent) {
   MutexLock lock(mutex_);
+  silent_.store(silent, std::memory_order_relaxed);
   contacted_ = true;
   last_contact_ = now;
   last_error_ = why;

@@ -25,11 +25,14 @@ class Health {
   /// It answered with a server error, or broke off.
   void Failed(std::int64_t now, std::string_view why) EXCLUDES(mutex_);
   /// A probe got an answer, but not a good one ("503: loading model"), or none.
-  void ProbeFailed(std::int64_t now, std::string_view why) EXCLUDES(mutex_);
+  /// `silent`: it took the connection, and nothing came in time.
+  void ProbeFailed(std::int64_t now, std::string_view why, bool silent = false) EXCLUDES(mutex_);
   void ProbeSucceeded(std::int64_t now) EXCLUDES(mutex_);
   void RequestSucceeded(std::int64_t now) EXCLUDES(mutex_);
 
   bool up() const { return up_.load(std::memory_order_relaxed); }
+  /// Its last probe got no answer, although it took the connection, and nothing went well since.
+  bool silent() const { return silent_.load(std::memory_order_relaxed); }
   bool ejected() const { return ejected_.load(std::memory_order_relaxed); }
   std::string last_error() const EXCLUDES(mutex_);
   /// Of its weight, how much counts: less than 1 for a while after an ejection, never below 0.1.
@@ -47,6 +50,7 @@ class Health {
   const HealthOptions options_;
   std::atomic<bool> up_{false};
   std::atomic<bool> ejected_{false};
+  std::atomic<bool> silent_{false};
   std::atomic<std::int64_t> returned_{kNeverReturned};
   mutable Mutex mutex_;
   std::string last_error_ GUARDED_BY(mutex_);

@@ -27,4 +27,13 @@ void PathMetrics::Ejected(std::string_view instance) {
       .Add();
 }
 
+void PathMetrics::FirstToken(std::string_view instance, std::string_view model,
+                             std::int64_t nanos) {
+  registry_
+      .GetHistogram("sonde_gateway_upstream_first_token_seconds",
+                    "Time from a streamed request's arrival to its first token, by upstream.", {},
+                    {{"instance", instance}, {"model", model}})
+      .Observe(static_cast<double>(nanos) / 1e9);
+}
+
 }  // namespace sonde::gateway

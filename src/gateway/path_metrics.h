@@ -23,6 +23,9 @@ class PathMetrics {
   /// A request goes on to another upstream; `reason`: a status, or "broken", or "unreachable".
   void Retried(std::string_view instance, std::string_view reason);
   void Ejected(std::string_view instance);
+  /// The first token of a stream, `nanos` after the request had come in full. Sum and count alone:
+  /// to be compared with what the engine measured (docs/anatomy.md).
+  void FirstToken(std::string_view instance, std::string_view model, std::int64_t nanos);
 
  private:
   instrument::Registry& registry_;

@@ -31,7 +31,7 @@ bool ProbeOnce(net::Fiber& fiber, Upstream& upstream, const std::string& path, D
     const std::string& why = reply.error().message();
     if (trace.has_connection) {
       upstream.cold_start.SawLife(now);
-      upstream.health.ProbeFailed(now, why);
+      upstream.health.ProbeFailed(now, why, reply.error().kind() == ErrorKind::kTimeout);
     } else {
       // A connection that is refused says "absent"; one that takes too long says nothing.
       if (reply.error().kind() == ErrorKind::kUnavailable) upstream.cold_start.SawAbsence();

@@ -313,6 +313,8 @@ void ProxyCall::Count() {
 
 void ProxyCall::OnFirstToken(std::int64_t since_request) {
   metrics_->OnFirstToken(since_request, request_id_, proxy_.clock_.Now());
+  if (answering_ != nullptr)
+    proxy_.path_metrics_.FirstToken(answering_->name(), metrics_->model(), since_request);
   load_->PromptDone();
   load_->Wrote(1);
 }

@@ -60,6 +60,9 @@ class Upstream {
     return std::max<std::int64_t>(outstanding_tokens_.load(std::memory_order_relaxed), 0);
   }
 
+  /// Tokens of streams that have come back from it.
+  std::uint64_t tokens_returned() const { return tokens_returned_.load(std::memory_order_relaxed); }
+
   /// Counts a request, and the tokens that are expected of it, as outstanding while it lives. One
   /// fiber's.
   class Load {
@@ -83,6 +86,7 @@ class Upstream {
     }
     /// So many more tokens have been written; those beyond what was expected do not count.
     void Wrote(std::uint64_t tokens) {
+      upstream_.tokens_returned_.fetch_add(tokens, std::memory_order_relaxed);
       const auto done = static_cast<std::int64_t>(
           std::min(tokens, static_cast<std::uint64_t>(std::max<std::int64_t>(output_, 0))));
       if (done == 0) return;
@@ -138,6 +142,7 @@ class Upstream {
   static constexpr double kNoOverride = std::numeric_limits<double>::quiet_NaN();
   std::atomic<std::uint32_t> outstanding_{0};
   std::atomic<std::int64_t> outstanding_tokens_{0};
+  std::atomic<std::uint64_t> tokens_returned_{0};
   std::atomic<double> override_weight_{kNoOverride};
   std::atomic<std::int64_t> override_until_{0};
   mutable Mutex mutex_;

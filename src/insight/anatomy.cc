@@ -159,7 +159,7 @@ Result<std::vector<Anatomy>> Dissection::Run() {
   // kind: the first token of any kind, where reasoning and answer are told apart.
   TRY(Measure(gateway_ttft_, "deepseek_time_to_first_token_seconds", streams + R"(, kind=~"|any")",
               false));
-  TRY(Measure(upstream_ttft_, "deepseek_upstream_first_token_seconds", R"(source="gateway")",
+  TRY(Measure(upstream_ttft_, "sonde_gateway_upstream_first_token_seconds", R"(instance!="")",
               true));
 
   std::map<std::string, int> instances;

@@ -128,7 +128,7 @@ TEST_F(AnatomyTest, InstancesAreComparedWithWhatTheGatewaySawOfThem) {
     const bool far = instance[0] == 'b';
     Add("deepseek_inference_latency_seconds", {ENGINE(instance)}, 2.0, 50);
     Add("deepseek_time_to_first_token_seconds", {ENGINE(instance)}, 0.5, 50);
-    Add("deepseek_upstream_first_token_seconds",
+    Add("sonde_gateway_upstream_first_token_seconds",
         {{"model", "m"}, {"source", "gateway"}, {"instance", instance}}, far ? 0.7 : 0.51, 50);
   }
   Add("deepseek_inference_latency_seconds",

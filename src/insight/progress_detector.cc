@@ -178,6 +178,7 @@ const ProgressVerdict& ProgressDetector::Observe(const ProgressReading& reading)
   const Timestamp now = reading.time;
   ProgressState state = kUnknown;
   Duration quiet{0};
+  verdict_.restarted = false;
   if (last_) {
     lesson_ms_ *= std::exp2(-static_cast<double>(now.ms - last_->time.ms) / kLessonHalfLifeMs);
     if (lesson_ms_ < static_cast<double>(options_.patience.count())) lesson_ms_ = 0;
@@ -203,6 +204,7 @@ const ProgressVerdict& ProgressDetector::Observe(const ProgressReading& reading)
       quiet_since_ = now;
     } else if (SawRestart(reading)) {
       restarted_ = true;
+      verdict_.restarted = true;
       quiet_since_ = now;
       canary_failures_ = 0;
       longest_pause_ms_ = 0;

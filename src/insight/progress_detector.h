@@ -72,6 +72,7 @@ struct ProgressVerdict {
   Timestamp last_progress;  ///< 0: none was seen yet.
   std::string evidence;     ///< One sentence for a person.
   bool canary_due = false;  ///< It is idle and nothing has been heard of it for long.
+  bool restarted = false;   ///< This reading is the first after a restart.
 };
 
 /// One per engine (and data-parallel rank). Not thread-safe.

@@ -59,9 +59,9 @@ struct ProgressWatch::Questions {
         asleep(R"(max by (instance) (
           deepseek_engine_sleep_state{source="engine", state!~"|awake"}) > 0)",
                prefix),
-        gateway_outstanding("sum by (instance) (deepseek_upstream_requests_running)", prefix),
-        gateway_tokens("sum by (instance) (deepseek_upstream_tokens_total)", prefix),
-        gateway_silent("max by (instance) (deepseek_upstream_silent)", prefix),
+        gateway_outstanding("sum by (instance) (sonde_gateway_upstream_running)", prefix),
+        gateway_tokens("sum by (instance) (sonde_gateway_upstream_tokens_total)", prefix),
+        gateway_silent("max by (instance) (sonde_gateway_upstream_silent)", prefix),
         power("avg by (instance, node) (deepseek_accelerator_power_watts)", prefix),
         utilization("avg by (instance, node) (deepseek_accelerator_utilization_ratio)", prefix),
         up("max by (instance) (up)", prefix),
@@ -79,6 +79,7 @@ struct ProgressWatch::Engine {
   explicit Engine(const ProgressOptions& options) : detector(options) {}
   ProgressDetector detector;
   std::string model, engine, host;
+  bool asleep = false;
   std::int64_t sample_ms = 0;  // Of the newest sample that was looked at.
   std::int64_t seen_ms = 0;    // When there last was something to look at.
 };
@@ -152,13 +153,13 @@ struct ProgressWatch::Facts {
 ProgressWatch::ProgressWatch(const ProgressOptions& options, std::string_view prefix,
                              const storage::Queryable& store, const promql::Evaluator& evaluator,
                              const Clock& clock, const Logger& logger,
-                             instrument::Registry& registry, Canary canary)
+                             instrument::Registry& registry, ProgressHooks hooks)
     : options_(options),
       store_(store),
       evaluator_(evaluator),
       clock_(clock),
       logger_(logger.With("progress")),
-      canary_(std::move(canary)),
+      hooks_(std::move(hooks)),
       questions_(std::make_unique<Questions>(prefix)),
       shared_(std::make_shared<Shared>()) {
   const std::string p(prefix);
@@ -326,7 +327,7 @@ void ProgressWatch::Look() {
   const Timestamp now = clock_.Now();
   const auto facts = Gather(now);
   if (!facts) return;
-  std::vector<std::pair<Key, std::string>> canaries;
+  std::vector<std::function<void()>> calls;  // Made once the lock is gone.
   {
     MutexLock lock(shared_->mutex);
     const auto samples = UpdateRoster(*facts, shared_->engines);
@@ -351,8 +352,20 @@ void ProgressWatch::Look() {
         const ProgressState before = engine.detector.verdict().state;
         const ProgressVerdict& verdict = engine.detector.Observe(*reading);
         Note(key, engine, before);
-        if (verdict.canary_due && canary_ && !engine.model.empty())
-          canaries.emplace_back(key, engine.model);
+        if (verdict.canary_due && hooks_.canary && !engine.model.empty()) {
+          calls.emplace_back([this, key = key, model = engine.model] { SendCanary(key, model); });
+        }
+        if (verdict.restarted && hooks_.restarted) {
+          calls.emplace_back([this, instance = key.first, began = reading->time] {
+            hooks_.restarted(instance, began);
+          });
+        }
+        if (reading->reachable && reading->asleep != engine.asleep && hooks_.sleeps) {
+          calls.emplace_back([this, instance = key.first, asleep = reading->asleep] {
+            hooks_.sleeps(instance, asleep);
+          });
+        }
+        if (reading->reachable) engine.asleep = reading->asleep;
       }
       if (now.ms - engine.seen_ms > kForgetMs) {
         it = shared_->engines.erase(it);
@@ -361,14 +374,17 @@ void ProgressWatch::Look() {
       }
     }
   }
-  for (const auto& [key, model] : canaries) {
-    canary_(key.first, model, [shared = shared_, key = key, &clock = clock_](bool got_token) {
-      MutexLock lock(shared->mutex);
-      const auto found = shared->engines.find(key);
-      if (found != shared->engines.end())
-        found->second.detector.CanaryReturned(clock.Now(), got_token);
-    });
-  }
+  for (const auto& call : calls)
+    call();
+}
+
+void ProgressWatch::SendCanary(const Key& key, const std::string& model) const {
+  hooks_.canary(key.first, model, [shared = shared_, key, &clock = clock_](bool got_token) {
+    MutexLock lock(shared->mutex);
+    const auto found = shared->engines.find(key);
+    if (found != shared->engines.end())
+      found->second.detector.CanaryReturned(clock.Now(), got_token);
+  });
 }
 
 std::vector<EngineProgress> ProgressWatch::engines() const {

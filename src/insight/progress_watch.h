@@ -30,6 +30,20 @@ struct EngineProgress {
   ProgressVerdict verdict;
 };
 
+/// Whom the watch asks and tells. All may be empty; all are called without a lock and must return
+/// soon.
+struct ProgressHooks {
+  /// Sends one token's worth of work to an engine and tells whether a token came: at most once,
+  /// from any thread, also after Stop.
+  std::function<void(const std::string& instance, const std::string& model,
+                     std::function<void(bool got_token)> done)>
+      canary = {};
+  /// Its counters began anew at about this time.
+  std::function<void(const std::string& instance, Timestamp began)> restarted = {};
+  /// It says that it sleeps, or no longer does.
+  std::function<void(const std::string& instance, bool asleep)> sleeps = {};
+};
+
 /// Feeds a ProgressDetector for every engine from the series in the store, and shows what they say:
 /// `deepseek_engine_stuck`, `deepseek_engine_state_info` and
 /// `deepseek_engine_last_progress_timestamp_seconds` (docs/progress.md), and a log line when an
@@ -39,15 +53,10 @@ struct EngineProgress {
 /// must outlive it; the registry may still be read after it has gone.
 class ProgressWatch {
  public:
-  /// Sends one token's worth of work to an engine and tells whether a token came. Must return at
-  /// once and call back from any thread, once, also after Stop.
-  using Canary = std::function<void(const std::string& instance, const std::string& model,
-                                    std::function<void(bool got_token)> done)>;
-
   ProgressWatch(const ProgressOptions& options, std::string_view prefix,
                 const storage::Queryable& store, const promql::Evaluator& evaluator,
                 const Clock& clock, const Logger& logger, instrument::Registry& registry,
-                Canary canary = {});
+                ProgressHooks hooks = {});
   ~ProgressWatch();
   ProgressWatch(const ProgressWatch&) = delete;
   ProgressWatch& operator=(const ProgressWatch&) = delete;
@@ -74,6 +83,7 @@ class ProgressWatch {
   /// The time of each engine's newest sample.
   std::map<Key, std::int64_t> UpdateRoster(const Facts& facts, std::map<Key, Engine>& engines);
   Engine* FindOrAdd(const Key& key, std::map<Key, Engine>& engines) const;
+  void SendCanary(const Key& key, const std::string& model) const;
   void Note(const Key& key, const Engine& engine, ProgressState before) const;
 
   const ProgressOptions options_;
@@ -81,7 +91,7 @@ class ProgressWatch {
   const promql::Evaluator& evaluator_;
   const Clock& clock_;
   const Logger logger_;
-  const Canary canary_;
+  const ProgressHooks hooks_;
   const std::unique_ptr<const Questions> questions_;
   const std::shared_ptr<Shared> shared_;  // With the registry's callbacks and running canaries.
   Mutex stop_mutex_;

@@ -25,12 +25,12 @@ class ProgressWatchTest : public ::testing::Test {
  protected:
   ProgressWatchTest() { MakeWatch({}); }
 
-  void MakeWatch(ProgressWatch::Canary canary) {
+  void MakeWatch(ProgressHooks hooks) {
     ProgressOptions options;
     options.canary_interval = Duration(120'000);
     registry_ = std::make_unique<instrument::Registry>();
     watch_ = std::make_unique<ProgressWatch>(options, "llm_", store_, *evaluator_, clock_,
-                                             Logger(sink_, clock_), *registry_, std::move(canary));
+                                             Logger(sink_, clock_), *registry_, std::move(hooks));
   }
 
   void Add(std::initializer_list<LabelView> labels, double value) {
@@ -129,9 +129,9 @@ TEST_F(ProgressWatchTest, APageThatTimesOutIsSilenceARefusedOneIsNot) {
 
 TEST_F(ProgressWatchTest, ASilentUpstreamWithoutMetrics) {
   Run(60, [&] {
-    Add({{"__name__", "llm_upstream_silent"}, {"instance", "b:1"}}, 1);
-    Add({{"__name__", "llm_upstream_requests_running"}, {"instance", "b:1"}}, 2);
-    Add({{"__name__", "llm_upstream_tokens_total"}, {"instance", "b:1"}}, 7);
+    Add({{"__name__", "sonde_gateway_upstream_silent"}, {"instance", "b:1"}}, 1);
+    Add({{"__name__", "sonde_gateway_upstream_running"}, {"instance", "b:1"}}, 2);
+    Add({{"__name__", "sonde_gateway_upstream_tokens_total"}, {"instance", "b:1"}}, 7);
   });
   EXPECT_THAT(States(), ElementsAre("b:1/ stuck_silent"));
 }
@@ -167,13 +167,40 @@ TEST_F(ProgressWatchTest, PowerIsTakenFromTheHostsAccelerators) {
 
 TEST_F(ProgressWatchTest, AnIdleEngineGetsACanary) {
   std::vector<std::string> sent;
-  MakeWatch([&](const std::string& instance, const std::string& model,
-                const std::function<void(bool)>& done) {
+  MakeWatch({.canary = [&](const std::string& instance, const std::string& model,
+                           const std::function<void(bool)>& done) {
     sent.push_back(instance + " " + model);
     done(true);
-  });
+  }});
   Run(150, [&] { AddPage("a:8000", "", 0, 5); });
   EXPECT_THAT(sent, ElementsAre("a:8000 m"));
+}
+
+TEST_F(ProgressWatchTest, RestartsAndSleepAreTold) {
+  std::vector<std::string> told;
+  MakeWatch(
+      {.restarted = [&](const std::string& instance,
+                        Timestamp) { told.push_back("restart " + instance); },
+       .sleeps = [&](const std::string& instance,
+                     bool asleep) { told.push_back((asleep ? "asleep " : "awake ") + instance); }});
+  double asleep = 0;
+  const auto page = [&](double tokens) {
+    return [&, tokens] {
+      AddPage("a:8000", "", 0, tokens);
+      Add({{"__name__", "llm_engine_sleep_state"},
+           {"instance", "a:8000"},
+           {"source", "engine"},
+           {"state", "weights_offloaded"}},
+          asleep);
+    };
+  };
+  Run(10, page(100));
+  Run(10, page(5));
+  asleep = 1;
+  Run(10, page(5));
+  asleep = 0;
+  Run(10, page(5));
+  EXPECT_THAT(told, ElementsAre("restart a:8000", "asleep a:8000", "awake a:8000"));
 }
 
 TEST_F(ProgressWatchTest, StartAndStop) {

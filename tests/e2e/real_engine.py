@@ -7,8 +7,10 @@ SONDE_LLM_PYTHON; skipped without it. Prints what both sides measured.
 import http.client
 import json
 import os
+import signal
 import statistics
 import subprocess
+import threading
 import time
 
 from harness import Server, free_port, request, skip, temporary_folder, wait_for
@@ -98,6 +100,20 @@ with temporary_folder() as folder:
                 assert tokens == sum(with_usage)
             outcomes = server.query(f'sum by (outcome, code, finish_reason) (deepseek_requests_total{selector})')
             assert {row["metric"]["outcome"] for row in outcomes} == {"success"}, outcomes
+
+            # Stopped in the middle of an answer. It has no metrics: only the gateway can tell.
+            stream = threading.Thread(target=lambda: Measured(server.gateway_port, "smollm2", 900), daemon=True)
+            stream.start()
+            wait_for("the stream", lambda: (server.value("sonde_gateway_upstream_running") or 0) > 0)
+            engine.send_signal(signal.SIGSTOP)
+            stopped = time.monotonic()
+
+            def stuck():
+                return [e for e in server.get("sonde/progress")["engines"] if e["stuck"]]
+            found = wait_for("the stopped engine to be found", stuck, timeout=120)
+            print(f"stopped engine found after {time.monotonic() - stopped:.0f} s: {found[0]['evidence']}")
+            engine.send_signal(signal.SIGCONT)
+            wait_for("it to be well again", lambda: not stuck(), timeout=120)
     finally:
         engine.kill()
         engine.wait()
