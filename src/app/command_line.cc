@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "app/alertmanager_command.h"
 #include "app/check_command.h"
 #include "app/map_command.h"
 #include "app/probe_command.h"
@@ -137,6 +138,7 @@ class Commands {
     AddDemo();
     AddCheck();
     AddMap();
+    AddRoutes();
     AddTest();
     AddQuery();
     AddProbe();
@@ -214,6 +216,11 @@ class Commands {
         ->capture_default_str();
     rules->add_flag("--lint-fatal", check_rules_.lint_fatal, "Exit code 3 if there are duplicates");
     rules->callback([this] { run_ = [this] { return RunCheckRules(check_rules_); }; });
+    CLI::App* alertmanager =
+        check->add_subcommand("alertmanager-config", "Read alertmanager.yml as `serve` does");
+    alertmanager->add_option("FILE", alertmanager_files_)->required();
+    alertmanager->callback(
+        [this] { run_ = [this] { return RunCheckAlertmanager(alertmanager_files_); }; });
     CLI::App* probes = check->add_subcommand("probes", "Read suites of canary questions");
     probes->add_option("FILE", suite_files_)->required();
     probes->callback([this] { run_ = [this] { return RunCheckProbes(suite_files_); }; });
@@ -224,6 +231,24 @@ class Commands {
         check->add_subcommand("mappings", "Read mapping files, and those that are built in");
     mappings->add_option("FILE", mapping_files_);
     mappings->callback([this] { run_ = [this] { return RunCheckMappings(mapping_files_); }; });
+  }
+
+  void AddRoutes() {
+    CLI::App* routes =
+        app_.add_subcommand("routes", "Where alerts would be sent")->require_subcommand(1);
+    CLI::App* show = routes->add_subcommand("show", "The routing tree of an alertmanager.yml");
+    CLI::App* test =
+        routes->add_subcommand("test", "The receivers that an alert with these labels would reach");
+    for (CLI::App* command : {show, test}) {
+      command->add_option("--config.file", routes_file_, "An alertmanager.yml")->required();
+    }
+    test->add_option("LABEL=VALUE", route_labels_);
+    test->add_option("--verify.receivers", route_verify_,
+                     "Fail unless these are the receivers, separated by commas");
+    show->callback([this] { run_ = [this] { return RunRoutesShow(routes_file_); }; });
+    test->callback([this] {
+      run_ = [this] { return RunRoutesTest(routes_file_, route_labels_, route_verify_); };
+    });
   }
 
   void AddMap() {
@@ -310,6 +335,10 @@ class Commands {
   QueryCommand query_;
   ProbeCommand probe_;
   std::vector<std::string> suite_files_;
+  std::vector<std::string> alertmanager_files_;
+  std::string routes_file_;
+  std::vector<std::string> route_labels_;
+  std::string route_verify_;
 };
 
 }  // namespace

@@ -193,6 +193,8 @@ void AddQueryFlags(CLI::App& command, ServeOptions& o) {
 void AddServeFlags(CLI::App& command, ServeOptions& o) {
   command.add_option("--config.file", o.config_file,
                      "Configuration: a prometheus.yml, with a `sonde:` section where wanted");
+  command.add_option("--alertmanager.config-file", o.alertmanager_file,
+                     "An alertmanager.yml: where alerts are sent; without it they are only listed");
   AddStorageFlags(command, o);
   AddWebFlags(command, o);
   command
@@ -241,6 +243,7 @@ void CollectFlags(ServeOptions& o) {
     return value.empty() ? std::string(fallback) : value;
   };
   o.flags = {
+      {"alertmanager.config-file", o.alertmanager_file},
       {"config.file", o.config_file},
       {"enable-feature", join(o.features)},
       {"engine", join(o.engines)},

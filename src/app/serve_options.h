@@ -16,7 +16,8 @@ inline constexpr std::string_view kDefaultGatewayAddress = "127.0.0.1:9798";
 
 /// What `sonde serve` was started with. Defaults are those of the help text (docs/command-line.md).
 struct ServeOptions {
-  std::string config_file;  ///< Empty: none is needed.
+  std::string config_file;        ///< Empty: none is needed.
+  std::string alertmanager_file;  ///< An alertmanager.yml; empty: alerts are only listed.
   std::string storage_path = "data";
   std::string retention_time;              ///< Empty: the configuration's, else kDefaultRetention.
   std::string wal_compression = "snappy";  ///< snappy, zstd or none

@@ -158,6 +158,7 @@ Status Server::StartAll() {
   TRY(OpenStore(*loaded));
   TRY(StartSources(*loaded));
   TRY(StartProbes(*loaded));
+  TRY(StartAlerting());
   TRY(StartRules(*loaded));
   api_->Attach({*database_, *evaluator_, *write_receiver_, *scraper_,
                 [this](std::string_view metric) {
@@ -249,6 +250,7 @@ Status Server::Reload() {
     LoadedRules rules;
     if (rules_ != nullptr) rules = TRY(rules_->Load(*loaded));
     if (engines_ != nullptr) TRY(engines_->Reload(GatewayOptionsOf(*loaded), loaded->scrape));
+    if (alerting_ != nullptr) TRY(alerting_->Reload());
     ApplyScrapeConfig(*loaded);
     if (rules_ != nullptr) TRY(rules_->Apply(std::move(rules), *loaded));
     const auto warn_if = [&](bool changed, const char* what) {
@@ -293,6 +295,13 @@ Status Server::StartApi() {
   const std::string route_prefix =
       options_.route_prefix.empty() ? external_prefix : PathOf(options_.route_prefix);
   web_ui_ = std::make_unique<webui::WebUi>(webui::DistFiles(), external_prefix);
+  alerting_ = std::make_unique<AlertmanagerWiring>(
+      AlertmanagerWiring::Context{.loops = loops_,
+                                  .pool = ingest_workers_,
+                                  .env = env_,
+                                  .clock = clock_,
+                                  .logger = logger_.With("alerting"),
+                                  .registry = registry_});
 
   const api::BuildStatus build = BuildInfo();
   api::AddProcessMetrics(registry_, build.version, build.revision);
@@ -352,6 +361,15 @@ api::ApiContext Server::MakeApiContext() {
   return context;
 }
 
+Status Server::StartAlerting() {
+  std::string url = options_.external_url.empty()
+                        ? "http://" + HostName() + ":" + std::to_string(web_port())
+                        : options_.external_url;
+  while (url.ends_with('/'))
+    url.pop_back();
+  return alerting_->Start(options_.alertmanager_file, options_.storage_path + "/alerting", url);
+}
+
 std::vector<api::SondeRoute> Server::MakeSondeRoutes() {
   std::vector<api::SondeRoute> all;
   const auto add = [&](std::vector<api::SondeRoute> routes) {
@@ -359,6 +377,7 @@ std::vector<api::SondeRoute> Server::MakeSondeRoutes() {
   };
   add(GatewayRoutes([this] { return running_gateway_.load(); }, logger_.With("gateway")));
   all.push_back(FeedbackRoute([this] { return running_gateway_.load(); }));
+  add(alerting_->Routes());
   add(BlindSpotRoutes([this] { return blind_spots_.get(); }));
   add(InsightRoutes({.progress =
                          [this] {
@@ -585,21 +604,39 @@ void Server::AddInternalTargets(const config::Config& config) {
   }
 }
 
+void Server::TakeAlerts(std::vector<Alert> alerts) {
+  // As the reference's notifier: external labels where the alert has none of that name.
+  const auto loaded = config();
+  for (Alert& alert : alerts) {
+    LabelsBuilder labels(alert.labels);
+    for (const LabelView label : loaded->global.external_labels) {
+      if (labels.Get(label.name).empty()) labels.Set(label.name, label.value);
+    }
+    alert.labels = labels.Build();
+  }
+  alerting::Alertmanager* const alertmanager = alerting_->alertmanager();
+  if (alertmanager == nullptr) return;  // Stopping.
+  if (const Status status = alertmanager->Put(alerts); !status) {
+    logger_.Warn("an alert of a rule was not taken", {{"err", status.error()}});
+  }
+}
+
 Status Server::StartRules(const config::Config& config) {
   rules::RunnerOptions options =
       TRY(RuleRunnerOptions(options_, "http://" + HostName() + ":" + std::to_string(web_port())));
   const api::QueryOptions query = TRY(QueryOptionsOf(options_, config));
-  rules_ = std::make_unique<RuleWiring>(RuleWiring::Context{.env = env_,
-                                                            .store = *database_,
-                                                            .evaluator = *evaluator_,
-                                                            .clock = clock_,
-                                                            .logger = logger_,
-                                                            .registry = registry_,
-                                                            .eval = query.eval,
-                                                            .parser = query.parser,
-                                                            .packs = options_.rule_packs,
-                                                            .options = std::move(options),
-                                                            .alerts = {}});
+  rules_ = std::make_unique<RuleWiring>(
+      RuleWiring::Context{.env = env_,
+                          .store = *database_,
+                          .evaluator = *evaluator_,
+                          .clock = clock_,
+                          .logger = logger_,
+                          .registry = registry_,
+                          .eval = query.eval,
+                          .parser = query.parser,
+                          .packs = options_.rule_packs,
+                          .options = std::move(options),
+                          .alerts = std::bind_front(&Server::TakeAlerts, this)});
   LoadedRules loaded = TRY(rules_->Load(config));
   TRY(rules_->Apply(std::move(loaded), config));
   rules_->Start();
@@ -623,6 +660,7 @@ void Server::Stop() {
   if (blind_spots_ != nullptr) blind_spots_->Stop();
   if (probes_ != nullptr) probes_->Stop();
   if (rules_ != nullptr) rules_->Stop();
+  if (alerting_ != nullptr) alerting_->Stop();
   if (engines_ != nullptr) engines_->Stop();
   if (gateway_ != nullptr) gateway_->Stop();
   if (discoverer_ != nullptr) discoverer_->Stop();

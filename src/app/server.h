@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "app/alertmanager_wiring.h"
 #include "app/engine_wiring.h"
 #include "app/probe_wiring.h"
 #include "app/rule_wiring.h"
@@ -27,6 +28,7 @@
 #include "insight/blind_spot_watch.h"
 #include "insight/progress_watch.h"
 #include "instrument/registry.h"
+#include "model/alert.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
 #include "promql/engine.h"
@@ -75,6 +77,8 @@ class Server {
   Status StartSources(const config::Config& config);
   Status StartProbes(const config::Config& config);
   Status StartRules(const config::Config& config);
+  Status StartAlerting();
+  void TakeAlerts(std::vector<Alert> alerts);
   insight::ProgressHooks MakeProgressHooks();
   void AddInternalTargets(const config::Config& config);
   void ApplyScrapeConfig(const config::Config& config);
@@ -126,6 +130,8 @@ class Server {
   std::unique_ptr<ProbeWiring> probes_;
   std::unique_ptr<insight::BlindSpotWatch> blind_spots_;
   std::unique_ptr<RuleWiring> rules_;
+
+  std::unique_ptr<AlertmanagerWiring> alerting_;
 
   // What others see.
   std::unique_ptr<webui::WebUi> web_ui_;
