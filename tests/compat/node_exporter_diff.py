@@ -45,6 +45,8 @@ KNOWN = [
     (r"node_disk_info", "newer node_exporter: label rotational", r"series only"),
     (r"node_processes_(threads_)?state|node_tcp_connection_states", "what runs changes between two scrapes",
      r"series only"),
+    (r"node_tcp_connection_states", "what is queued changes between two scrapes", r"value .*queued_bytes"),
+    (r"node_udp_queues|node_sockstat_\w+_mem(_bytes)?", "what is queued changes between two scrapes", r"value"),
     (r"node_scrape_collector_.*", "other collectors, and 0 where the machine has no such thing"),
     (r"process_.*", "each about its own process"),
     (r"node_nvme_namespace_(size|capacity)_bytes", "sysfs counts 512-byte sectors whatever the block size"),
