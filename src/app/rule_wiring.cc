@@ -7,23 +7,12 @@
 #include "app/packs.h"
 #include "base/duration.h"
 #include "base/glob.h"
+#include "model/vocabulary_prefix.h"
 
 namespace sonde::app {
 namespace {
 
-constexpr std::string_view kDefaultPrefix = "deepseek_";
 constexpr std::size_t kMaxThreads = 4;
-
-std::string WithPrefix(std::string_view text, const std::string& prefix) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t found = std::min(text.find(kDefaultPrefix, at), text.size());
-    out += text.substr(at, found - at);
-    if (found < text.size()) out += prefix;
-    at = found + kDefaultPrefix.size();
-  }
-  return out;
-}
 
 Status Add(std::string_view text, const std::string& name, const config::RuleFileOptions& options,
            LoadedRules& loaded) {
@@ -42,7 +31,8 @@ Result<LoadedRules> LoadRules(Env& env, const config::Config& config,
   for (const EmbeddedFile& pack : PacksFiles()) {
     if (!packs || !config.sonde.rule_packs || !pack.path.starts_with("rules/")) continue;
     const std::string name = "packs/" + std::string(pack.path);
-    TRY(Add(WithPrefix(pack.contents, config.sonde.vocabulary_prefix), name, options, loaded));
+    TRY(Add(WithVocabularyPrefix(pack.contents, config.sonde.vocabulary_prefix), name, options,
+            loaded));
   }
   options.legacy_names = config.global.legacy_names;
   std::vector<std::string> seen;

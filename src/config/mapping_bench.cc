@@ -11,6 +11,7 @@
 #include "collect/engine/vocabulary_mapper.h"
 #include "config/mapping_file.h"
 #include "scrape/scrape_step.h"
+#include "storage/null_store_for_bench.h"
 #include "wire/exposition_parser.h"
 
 // What the vocabulary costs: the mapping files that ship, over a page of vLLM's of 5,000 lines. Run
@@ -62,46 +63,6 @@ std::string Page(int step) {
   return page;
 }
 
-/// A store that takes everything and keeps nothing.
-class NullStore final : public storage::Appendable {
- public:
-  std::unique_ptr<storage::Appender> NewAppender() override {
-    return std::make_unique<Batch>(*this);
-  }
-
- private:
-  class Batch final : public storage::Appender {
-   public:
-    explicit Batch(NullStore& store) : store_(store) {}
-    storage::AppendResult Append(storage::SeriesRef ref, Timestamp, double v) override {
-      store_.sum_ += v;
-      return {ref, storage::AppendError::kNone};
-    }
-    storage::AppendResult Append(LabelsView, Timestamp, double) override {
-      return {{++store_.refs_}, storage::AppendError::kNone};
-    }
-    storage::AppendResult AppendHistogram(LabelsView, Timestamp, const Histogram&) override {
-      return {};
-    }
-    storage::AppendResult AppendFloatHistogram(LabelsView, Timestamp,
-                                               const FloatHistogram&) override {
-      return {};
-    }
-    storage::AppendError AppendExemplar(storage::SeriesRef, const Exemplar&) override {
-      return storage::AppendError::kNone;
-    }
-    void UpdateMetadata(storage::SeriesRef, const Metadata&) override {}
-    Status Commit() override { return OkStatus(); }
-    void Rollback() override {}
-
-   private:
-    NullStore& store_;
-  };
-
-  std::uint64_t refs_ = 0;
-  double sum_ = 0;
-};
-
 // Parsing alone, every series' labels read, and then with mapping each of them: nothing is cached,
 // as if every series were new at every scrape.
 void BM_Parse(benchmark::State& state) {
@@ -133,7 +94,7 @@ BENCHMARK(BM_Parse)->ArgName("map")->Arg(0)->Arg(1);
 // A scrape whose series are all known: what every scrape but the first costs.
 void BM_SettledScrape(benchmark::State& state) {
   const auto mapper = ShippedMapper();
-  NullStore store;
+  storage::NullStore store;
   scrape::MetadataPool pool;
   scrape::PageIngest ingest(Labels::Of({{"instance", "h:1"}, {"job", "j"}}),
                             state.range(0) != 0 ? mapper.get() : nullptr, pool);
@@ -158,7 +119,7 @@ BENCHMARK(BM_SettledScrape)->ArgName("map")->Arg(0)->Arg(1);
 // The first scrape of a target.
 void BM_FirstScrape(benchmark::State& state) {
   const auto mapper = ShippedMapper();
-  NullStore store;
+  storage::NullStore store;
   scrape::MetadataPool pool;
   const scrape::ScrapeOptions options;
   ManualClock clock;

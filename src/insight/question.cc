@@ -4,29 +4,12 @@
 #include <variant>
 
 #include "base/check.h"
+#include "model/vocabulary_prefix.h"
 #include "promql/parser.h"
 
 namespace sonde::insight {
-namespace {
-
-constexpr std::string_view kDefaultPrefix = "deepseek_";
-
-std::string WithPrefix(std::string_view text, std::string_view prefix) {
-  std::string out;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t found = text.find(kDefaultPrefix, at);
-    out += text.substr(at, found == std::string_view::npos ? found : found - at);
-    if (found == std::string_view::npos) break;
-    out += prefix;
-    at = found + kDefaultPrefix.size();
-  }
-  return out;
-}
-
-}  // namespace
-
 Question::Question(std::string_view text, std::string_view prefix)
-    : text_(WithPrefix(text, prefix)) {
+    : text_(WithVocabularyPrefix(text, prefix)) {
   auto parsed = promql::ParseExpr(text_);
   CHECK(parsed.ok());
   expr_ = *std::move(parsed);

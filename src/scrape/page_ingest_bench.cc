@@ -6,49 +6,10 @@
 #include "base/clock.h"
 #include "scrape/relabel.h"
 #include "scrape/scrape_step.h"
+#include "storage/null_store_for_bench.h"
 
 namespace sonde::scrape {
 namespace {
-
-/// A store that takes everything and keeps nothing: what is measured is the scrape's own cost.
-class NullStore final : public storage::Appendable {
- public:
-  std::unique_ptr<storage::Appender> NewAppender() override {
-    return std::make_unique<Batch>(*this);
-  }
-  double sum = 0;
-
- private:
-  class Batch final : public storage::Appender {
-   public:
-    explicit Batch(NullStore& store) : store_(store) {}
-    storage::AppendResult Append(storage::SeriesRef ref, Timestamp, double v) override {
-      store_.sum += v;
-      return {ref, storage::AppendError::kNone};
-    }
-    storage::AppendResult Append(LabelsView, Timestamp, double) override {
-      return {{++store_.refs_}, storage::AppendError::kNone};
-    }
-    storage::AppendResult AppendHistogram(LabelsView, Timestamp, const Histogram&) override {
-      return {};
-    }
-    storage::AppendResult AppendFloatHistogram(LabelsView, Timestamp,
-                                               const FloatHistogram&) override {
-      return {};
-    }
-    storage::AppendError AppendExemplar(storage::SeriesRef, const Exemplar&) override {
-      return storage::AppendError::kNone;
-    }
-    void UpdateMetadata(storage::SeriesRef, const Metadata&) override {}
-    Status Commit() override { return OkStatus(); }
-    void Rollback() override {}
-
-   private:
-    NullStore& store_;
-  };
-
-  std::uint64_t refs_ = 0;
-};
 
 /// `series` lines in families of 20, as an exporter writes them.
 std::string Page(int series, int step) {
@@ -68,7 +29,7 @@ std::string Page(int series, int step) {
 /// CPU per sample of a page whose series are all known.
 void BM_SettledScrape(benchmark::State& state) {
   const auto series = static_cast<int>(state.range(0));
-  NullStore store;
+  storage::NullStore store;
   MetadataPool pool;
   PageIngest ingest(Labels::Of({{"instance", "h:1"}, {"job", "j"}}), nullptr, pool);
   const ScrapeOptions options;
@@ -94,7 +55,7 @@ BENCHMARK(BM_SettledScrape)->Arg(2000)->Arg(100000);
 
 /// CPU per series of a page that is seen for the first time.
 void BM_FirstScrape(benchmark::State& state) {
-  NullStore store;
+  storage::NullStore store;
   MetadataPool pool;
   const ScrapeOptions options;
   ManualClock clock;

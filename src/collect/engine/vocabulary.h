@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "model/metadata.h"
+#include "model/vocabulary_prefix.h"
 
 // The canonical metrics that engines and accelerators are mapped to: docs/vocabulary.md as a table.
 // A test holds the two together.
@@ -17,9 +18,7 @@ struct CanonicalMetric {
   std::string_view help;
 };
 
-/// What names begin with unless the configuration says otherwise. Mapping files are written with
-/// it.
-inline constexpr std::string_view kVocabularyPrefix = "deepseek_";
+using ::sonde::kVocabularyPrefix;
 
 /// Sorted by name.
 std::span<const CanonicalMetric> Vocabulary();

@@ -72,9 +72,8 @@ TEST_F(CertificateTest, TellsWhenAGoodOneExpiresAndThatItHas) {
   EXPECT_TRUE(Metrics("sonde_certificate_problem").empty());
   moved_clock_.Set({static_cast<std::int64_t>(kExpiry) * 1000 + 1});
   EXPECT_TRUE(WaitFor([&] { return Problem("expired") == 1; }));
-  EXPECT_TRUE(WaitFor([&] {
-    return sink_.text().find("a certificate has a problem") != std::string::npos;
-  }));
+  EXPECT_TRUE(WaitFor(
+      [&] { return sink_.text().find("a certificate has a problem") != std::string::npos; }));
 }
 
 TEST_F(CertificateTest, AnUnknownAuthorityAndAWrongNameAreTold) {

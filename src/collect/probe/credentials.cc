@@ -2,17 +2,12 @@
 
 #include <utility>
 
+#include "base/quote.h"
+
 namespace sonde::collect {
 namespace {
 
 constexpr std::uint64_t kMaxKeyBytes = 64U << 10;
-
-std::string Trimmed(const std::string& text) {
-  constexpr const char* kBlanks = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
 
 }  // namespace
 
@@ -24,7 +19,7 @@ Result<std::string> Authorization(net::Fiber& fiber, const ProbeAccess& access, 
   if (!credentials.file.empty()) {
     auto text = fiber.Await(pool, [&] { return env.ReadFile(credentials.file, kMaxKeyBytes); });
     if (!text) return std::move(text).error().Wrap("credentials_file");
-    secret = Trimmed(*text);
+    secret = TrimSpace(*text);
     // A key with a line break in it would begin another header.
     if (secret.empty() || secret.find_first_of("\r\n") != std::string::npos) {
       return Error(ErrorKind::kInvalid,

@@ -6,17 +6,10 @@
 
 #include "base/json.h"
 #include "base/number.h"
+#include "base/quote.h"
 
 namespace sonde::collect {
 namespace {
-
-constexpr std::string_view kBlanks = " \t\r\n\v\f";
-
-std::string_view Trim(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kBlanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
 
 std::string Lower(std::string_view text) {
   std::string out(text);
@@ -28,9 +21,9 @@ std::string Lower(std::string_view text) {
 
 /// Without blanks, and one full stop at the end (also the ideographic one).
 std::string_view Bare(std::string_view text) {
-  text = Trim(text);
+  text = TrimSpace(text);
   for (const std::string_view stop : {".", "\xE3\x80\x82"}) {
-    if (text.ends_with(stop)) return Trim(text.substr(0, text.size() - stop.size()));
+    if (text.ends_with(stop)) return TrimSpace(text.substr(0, text.size() - stop.size()));
   }
   return text;
 }
@@ -162,7 +155,7 @@ std::optional<JsonDocument> FirstJson(std::string_view text) {
     auto document = JsonDocument::Parse(text.substr(at, end - at));
     if (document) return *std::move(document);
   }
-  if (auto document = JsonDocument::Parse(Trim(text))) return *std::move(document);
+  if (auto document = JsonDocument::Parse(TrimSpace(text))) return *std::move(document);
   return std::nullopt;
 }
 
@@ -230,10 +223,10 @@ std::string_view StripReasoning(std::string_view answer) {
   constexpr std::string_view kOpen = "<think>";
   constexpr std::string_view kClose = "</think>";
   const std::size_t close = answer.rfind(kClose);
-  if (close != std::string_view::npos) return Trim(answer.substr(close + kClose.size()));
+  if (close != std::string_view::npos) return TrimSpace(answer.substr(close + kClose.size()));
   const std::size_t open = answer.find(kOpen);
-  if (open != std::string_view::npos) return Trim(answer.substr(0, open));
-  return Trim(answer);
+  if (open != std::string_view::npos) return TrimSpace(answer.substr(0, open));
+  return TrimSpace(answer);
 }
 
 bool IsRight(const Question& question, std::string_view answer) {
