@@ -1,4 +1,5 @@
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <benchmark/benchmark.h>
@@ -61,7 +62,7 @@ void BM_FirstScrape(benchmark::State& state) {
   ManualClock clock;
   FetchedPage page;
   page.body = Page(2000, 0);
-  const FetchResult fetched = page;
+  const FetchResult fetched = std::move(page);
   for (auto _ : state) {
     PageIngest ingest(Labels::Of({{"instance", "h:1"}, {"job", "j"}}), nullptr, pool);
     benchmark::DoNotOptimize(IngestScrape(ingest, options, store, fetched, clock.Now(), clock, 0));
